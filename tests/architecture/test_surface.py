@@ -50,7 +50,7 @@ def test_all_names_what_is_there_once(source: SourceFile) -> None:
 
 
 @pytest.mark.parametrize(
-    "source", filter(_is_surface, library_files()), ids=lambda source: source.name
+    "source", [s for s in library_files() if _is_surface(s)], ids=lambda source: source.name
 )
 def test_all_is_complete(source: SourceFile) -> None:
     assert _bound_names(source) <= set(_declared_names(source))
