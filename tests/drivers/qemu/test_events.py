@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+import json
+from pathlib import Path
+from typing import Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from virevents.drivers.qemu.ending import Ending, Sign, Step
+from virevents.drivers.qemu.events import STARTING_UP, Effect, Scene, interpret
+from virevents.model import (
+    BalloonChangeEvent,
+    CrashedReason,
+    DomainEvent,
+    DomainIdentity,
+    DomainState,
+    LifecycleEvent,
+    PausedReason,
+    PMSuspendedReason,
+    RTCChangeEvent,
+    RunningReason,
+    ShutdownReason,
+    StateAndReason,
+    WatchdogAction,
+    WatchdogEvent,
+)
+
+RECORDED: Final = Path(__file__).parent / "recorded_events.json"
+DOMAIN: Final = DomainIdentity("web1", "6695eb01-f6a4-8304-79aa-97f2502e193f", 7)
+RUNNING: Final = StateAndReason(DomainState.RUNNING, RunningReason.BOOTED)
+ASLEEP: Final = StateAndReason(DomainState.PMSUSPENDED, PMSuspendedReason.UNKNOWN)
+OFF: Final = StateAndReason(DomainState.SHUTDOWN, ShutdownReason.UNKNOWN)
+CRASHED: Final = StateAndReason(DomainState.CRASHED, CrashedReason.PANICKED)
+STATES: Final = (
+    STARTING_UP,
+    RUNNING,
+    StateAndReason(DomainState.PAUSED, PausedReason.USER),
+    OFF,
+    CRASHED,
+    ASLEEP,
+)
+
+
+def recordings() -> dict[str, list[dict[str, object]]]:
+    recorded = json.loads(RECORDED.read_text())
+    assert isinstance(recorded, dict)
+    return {name: messages for name, messages in recorded.items() if name != "_origin"}
+
+
+def in_words(event: DomainEvent) -> str:
+    if isinstance(event, LifecycleEvent):
+        return f"{event.event} {event.detail}"
+    return str(event.event_id)
+
+
+class Replay:
+    """Feeds messages to the two pure objects as the driver does."""
+
+    def __init__(self, state: StateAndReason = STARTING_UP) -> None:
+        self.state = state
+        self.told: list[str] = []
+        self._ending = Ending()
+
+    def feed(self, message: dict[str, object]) -> None:
+        if "event" in message:
+            effect = interpret(message, Scene(DOMAIN, self.state, 1.0))
+            self.state = effect.state or self.state
+            self.told += [in_words(event) for event in effect.events]
+            if effect.sign:
+                self._ending.put(effect.sign)
+            return
+        sign = Sign.STREAM_END if "EOF" in message else Sign.EXIT
+        if self._ending.put(sign) is Step.CONCLUDE:
+            self.told.append(f"stopped {self._ending.verdict.detail}")
+
+
+START: Final = ["resumed unpaused", "started booted"]
+GOLDEN: Final[dict[str, list[str]]] = {
+    "start-stop-cont": ["suspended paused", "resumed unpaused"],
+    "guest-poweroff": ["shutdown guest", "stopped shutdown"],
+    "system-powerdown-graceful": ["shutdown guest", "stopped shutdown"],
+    "system-powerdown-ignored": [],
+    "linux-button": ["shutdown guest", "stopped shutdown"],
+    "linux-halt": [],
+    "quit": ["shutdown host", "stopped shutdown"],
+    "sigterm": ["shutdown host", "stopped shutdown"],
+    "sigterm-no-shutdown": ["shutdown host", "stopped shutdown"],
+    "sigterm-while-sigstopped": ["shutdown host", "stopped shutdown"],
+    "sigkill": ["stopped failed"],
+    "sigabrt": ["stopped failed"],
+    "sigsegv": ["stopped failed"],
+    "guest-debug-exit": ["stopped failed"],
+    "guest-reset-cf9": ["reboot"],
+    "guest-reset-kbd": ["reboot"],
+    "guest-triple-fault": ["reboot"],
+    "system-reset": ["reboot"],
+    "system-reset-while-stopped": ["suspended paused", "reboot"],
+    "guest-poweroff-no-shutdown": ["shutdown guest"],
+    "watchdog-shutdown-no-shutdown": ["watchdog", "shutdown guest"],
+    "guest-suspend-disk": [
+        "pm-suspend-disk",
+        "pmsuspended disk",
+        "shutdown guest",
+        "stopped shutdown",
+    ],
+    "suspend-wakeup": ["pm-suspend", "pmsuspended memory", "pm-wakeup", "started wakeup"],
+    "linux-suspend": ["pm-suspend", "pmsuspended memory", "pm-wakeup", "started wakeup"],
+    "suspend-then-stop-cont": ["pm-suspend", "pmsuspended memory"],
+    "panic-default": ["crashed panicked", "stopped crashed"],
+    "panic-action-shutdown": ["crashed panicked", "stopped crashed"],
+    "panic-action-exit-failure": ["crashed panicked", "stopped crashed"],
+    "panic-action-none": ["crashed panicked"],
+    "panic-action-pause": ["crashed panicked"],
+    "panic-pause-then-reset-cont": ["crashed panicked", "resumed unpaused", "reboot"],
+    "crashloaded": ["crashed crashloaded"],
+    "watchdog-ib700-pause": ["watchdog", "suspended watchdog"],
+    "watchdog-ib700-reset": ["watchdog", "reboot"],
+    "watchdog-ib700-poweroff": ["watchdog", "stopped failed"],
+    "io-error-write-stop": ["suspended ioerror"],
+    "io-error-stop-then-cont": ["suspended ioerror", "resumed unpaused", "suspended ioerror"],
+    "io-error-write-report": [],
+    "rtc-change": ["rtc-change", "rtc-change"],
+    "balloon": ["balloon-change", "balloon-change"],
+    "migrate-fail": [],
+}
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_golden(name: str) -> None:
+    replay = Replay()
+    for message in recordings()[name]:
+        replay.feed(message)
+    assert replay.told == START + GOLDEN[name]
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=6,
+)
+names = sorted({str(m["event"]) for log in recordings().values() for m in log if "event" in m})
+data_keys = st.sampled_from(["action", "actual", "guest", "offset", "reason", "device"])
+
+
+@given(
+    st.sampled_from(names) | json_values,
+    json_values | st.dictionaries(data_keys, json_values),
+    st.sampled_from(STATES),
+)
+def test_robust(name: object, data: object, state: StateAndReason) -> None:
+    assert isinstance(interpret({"event": name, "data": data}, Scene(DOMAIN, state, 1.0)), Effect)
+
+
+@pytest.mark.parametrize("name", ["RESUME", "STOP", "SHUTDOWN", "SUSPEND", "WAKEUP"])
+@pytest.mark.parametrize("state", STATES)
+def test_idempotent(name: str, state: StateAndReason) -> None:
+    replay = Replay(state)
+    message: dict[str, object] = {"event": name, "data": {"guest": True}}
+    replay.feed(message)
+    reached, told = replay.state, len([word for word in replay.told if " " in word])
+    replay.feed(message)
+    assert replay.state == reached
+    assert len([word for word in replay.told if " " in word]) == told
+
+
+def test_idempotent_panic() -> None:
+    replay = Replay(RUNNING)
+    replay.feed({"event": "GUEST_PANICKED", "data": {"action": "pause"}})
+    replay.feed({"event": "GUEST_PANICKED", "data": {"action": "pause"}})
+    assert replay.told == ["crashed panicked"]
+
+
+def effect(name: str, state: StateAndReason = RUNNING, **data: object) -> Effect:
+    return interpret({"event": name, "data": data}, Scene(DOMAIN, state, 1.0))
+
+
+def test_a_shutdown_on_nobodys_named_wish_is_finished() -> None:
+    (event,) = effect("SHUTDOWN").events
+    assert in_words(event) == "shutdown finished"
+
+
+def test_facts_are_taken_over() -> None:
+    assert effect("RTC_CHANGE", offset=-3).events == (RTCChangeEvent(DOMAIN, -3, 1.0),)
+    assert effect("BALLOON_CHANGE", actual=2048).events == (BalloonChangeEvent(DOMAIN, 2, 1.0),)
+    fired = WatchdogEvent(DOMAIN, WatchdogAction.INJECTNMI, 1.0)
+    assert effect("WATCHDOG", action="inject-nmi").events == (fired,)
+
+
+def test_a_reset_during_the_start_is_part_of_it() -> None:
+    assert effect("RESET", STARTING_UP) == Effect()
+
+
+def test_asleep_already_tells_only_that_it_was_told() -> None:
+    assert [in_words(event) for event in effect("SUSPEND", ASLEEP).events] == ["pm-suspend"]
+    assert [in_words(event) for event in effect("WAKEUP", RUNNING).events] == ["pm-wakeup"]
