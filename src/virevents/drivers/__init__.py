@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The drivers: what they have in common is here, each of them is a folder that knows no other.
+
+``DRIVERS`` is the table of those that ``virevents.open`` finds by the scheme of a URI.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from virevents.drivers.base import (
+    Capability,
+    Driver,
+    DriverContext,
+    DriverFactory,
+    StartMode,
+)
+from virevents.drivers.domains import DomainList, DomainObject
+from virevents.drivers.uri import ConnectionUri
+
+__all__ = [
+    "DRIVERS",
+    "Capability",
+    "ConnectionUri",
+    "DomainList",
+    "DomainObject",
+    "Driver",
+    "DriverContext",
+    "DriverFactory",
+    "StartMode",
+]
+
+DRIVERS: Final[Mapping[str, DriverFactory]] = {}
