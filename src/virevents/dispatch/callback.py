@@ -74,6 +74,7 @@ class Callback:
         owner: Whom it belongs to, for ``remove_connection``; compared by identity.
         hooks: What else to call.
         name: For logs and statistics; the function's own name by default.
+        after_release: Book-keeping of ours, run after the release hook with nothing held.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class Callback:
         owner: object = None,
         hooks: Hooks = _NO_HOOKS,
         name: str | None = None,
+        after_release: Callable[[], None] | None = None,
     ) -> None:
         if not callable(function):
             raise LocalProtocolError(f"expected a callable, met {function!r}")
@@ -106,6 +108,7 @@ class Callback:
         self._is_released = False  # guarded by _lock; one way
         self._function: Callable[[DomainEvent], object] | None = function  # by the last, to None
         self._hooks: Hooks = hooks  # likewise, to no hooks
+        self._after_release: Final = after_release
 
     @property
     def name(self) -> str:
@@ -218,4 +221,6 @@ class Callback:
             ):
                 self.errors += 1
         finally:
+            if self._after_release is not None:
+                self._after_release()
             self.released.open()
