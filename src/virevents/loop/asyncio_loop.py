@@ -25,7 +25,7 @@ from typing import Final, TypeVar
 from virevents.errors import LoopStoppedError
 from virevents.loop.base import Timer, Waker
 from virevents.loop.jobs import Job
-from virevents.sync import WAKEUP, Primitives, RankedLock, WakeDescriptor, primitives
+from virevents.sync import WAKEUP, Primitives, RankedLock, WakeSignal, primitives
 
 __all__ = ["AsyncioLoop"]
 
@@ -54,7 +54,7 @@ class AsyncioLoop:
         self._is_stopped = False  # guarded by _lock; one way
         # Not guarded: appended to by finalizers, which take no lock; emptied by the loop thread.
         self._nudged: Final[deque[_Waker]] = made_by.make_line(_Waker, f"nudges of {name}")
-        self._descriptor: Final = WakeDescriptor()
+        self._descriptor: Final[WakeSignal] = made_by.make_wake_signal(f"the wake-up of {name}")
         asyncio_loop.add_reader(self._descriptor.fileno(), self._on_wake)
 
     @property

@@ -6,7 +6,7 @@ of ``docs/concurrency.md`` are checked in one place and a schedule explorer can 
 """
 
 from virevents.sync.callout import Failure, call_out
-from virevents.sync.doorbell import Doorbell, SystemDoorbell, WakeDescriptor
+from virevents.sync.doorbell import Doorbell, SystemDoorbell, WakeDescriptor, WakeSignal
 from virevents.sync.fork import Birth, after_fork_in_child
 from virevents.sync.gate import Gate
 from virevents.sync.locks import (
@@ -74,6 +74,7 @@ __all__ = [
     "SystemDoorbell",
     "SystemPrimitives",
     "WakeDescriptor",
+    "WakeSignal",
     "after_fork_in_child",
     "are_locks_checked",
     "assert_held",

@@ -21,7 +21,7 @@ import os
 import socket
 from typing import Protocol
 
-__all__ = ["Doorbell", "SystemDoorbell", "WakeDescriptor"]
+__all__ = ["Doorbell", "SystemDoorbell", "WakeDescriptor", "WakeSignal"]
 
 
 class Doorbell(Protocol):
@@ -33,6 +33,26 @@ class Doorbell(Protocol):
 
     def wait(self) -> None:
         """Wait for one ring."""
+        ...
+
+    def close(self) -> None:
+        """Give back the descriptors once nobody uses them. Idempotent."""
+        ...
+
+
+class WakeSignal(Protocol):
+    """What wakes a loop that watches descriptors: set by any thread, cleared by the loop's."""
+
+    def fileno(self) -> int:
+        """Return the descriptor to watch for reading, or -1 when it is closed."""
+        ...
+
+    def signal(self) -> None:
+        """Make it readable; never blocks, never raises."""
+        ...
+
+    def clear(self) -> None:
+        """Make it unreadable until the next signal; never blocks, never raises."""
         ...
 
     def close(self) -> None:

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
-from virevents.sync.doorbell import Doorbell, SystemDoorbell
+from virevents.sync.doorbell import Doorbell, SystemDoorbell, WakeDescriptor, WakeSignal
 
 if TYPE_CHECKING:
     from virevents.sync.locks import Lock
@@ -69,6 +69,10 @@ class Primitives(Protocol):
         """Make a bell that idle workers wait at."""
         ...
 
+    def make_wake_signal(self, name: str) -> WakeSignal:
+        """Make the signal that wakes a loop."""
+        ...
+
     def start_thread(self, name: str, target: Callable[[], None]) -> None:
         """Start a daemon thread."""
         ...
@@ -104,6 +108,10 @@ class SystemPrimitives:
     def make_doorbell(self, name: str) -> Doorbell:  # noqa: ARG002
         """Make a bell on an eventfd, or on a socketpair where there is none."""
         return SystemDoorbell()
+
+    def make_wake_signal(self, name: str) -> WakeSignal:  # noqa: ARG002
+        """Make a descriptor that becomes readable when signalled."""
+        return WakeDescriptor()
 
     def start_thread(self, name: str, target: Callable[[], None]) -> None:
         """Start a daemon ``threading.Thread``."""
