@@ -8,6 +8,73 @@ Immutable.
 
 from typing import Final
 
-__all__ = ["__version__"]
+from virevents import aio
+from virevents.connection import (
+    Connection,
+    Domain,
+    EventStream,
+    Expectation,
+    Subscription,
+    SubscriptionStats,
+    open,
+)
+from virevents.errors import (
+    ClosedError,
+    DefinitionError,
+    DomainExistsError,
+    DomainNotFoundError,
+    ExpectTimeout,
+    ForkedError,
+    OpenError,
+    OperationFailedError,
+    OperationTimeoutError,
+    ReadOnlyError,
+    StateError,
+    UnsupportedError,
+    VireventsError,
+    WouldBlockError,
+)
+from virevents.model import (
+    DomainEvent,
+    DomainIdentity,
+    DomainState,
+    EventId,
+    Gap,
+    Lifecycle,
+    LifecycleEvent,
+)
+
+__all__ = [
+    "ClosedError",
+    "Connection",
+    "DefinitionError",
+    "Domain",
+    "DomainEvent",
+    "DomainExistsError",
+    "DomainIdentity",
+    "DomainNotFoundError",
+    "DomainState",
+    "EventId",
+    "EventStream",
+    "ExpectTimeout",
+    "Expectation",
+    "ForkedError",
+    "Gap",
+    "Lifecycle",
+    "LifecycleEvent",
+    "OpenError",
+    "OperationFailedError",
+    "OperationTimeoutError",
+    "ReadOnlyError",
+    "StateError",
+    "Subscription",
+    "SubscriptionStats",
+    "UnsupportedError",
+    "VireventsError",
+    "WouldBlockError",
+    "__version__",
+    "aio",
+    "open",
+]
 
 __version__: Final = "0.1.0"

@@ -34,12 +34,13 @@ from virevents.connection.process import (
     current_process,
 )
 from virevents.connection.statistics import ConnectionStats, connection_stats
-from virevents.connection.streams import EventStream
+from virevents.connection.streams import EventStream, taken_from_a_stream
 from virevents.connection.subscription import Subscription, wait_for_end
 from virevents.dispatch import (
     Callback,
     Delivery,
     DirectDelivery,
+    EventState,
     Filter,
     Hooks,
     isolated,
@@ -287,7 +288,7 @@ class Connection:
             streams.append(EventStream(self._driver.state, record, capacity))
             return streams[0].delivery
 
-        self.register(_taken_from_a_stream, make_filter(event_id, domain, only), deliver)
+        self.register(taken_from_a_stream, make_filter(event_id, domain, only), deliver)
         return streams[0]
 
     def expect(self, domain: Domain, event: Lifecycle | str, *, timeout: float) -> Expectation:
@@ -404,22 +405,31 @@ class Connection:
             self._is_open = False
             return True
         self.begin_close()
+        return self.finish_close(timeout=timeout, may_wait=not is_callback_thread())
+
+    def finish_close(self, *, timeout: float = _CLOSE_MAY_TAKE, may_wait: bool) -> bool:
+        """Do the rest of ``close`` after ``begin_close``; for faces built on this one.
+
+        Args:
+            timeout: The longest wait for callbacks in seconds.
+            may_wait: Whether the caller runs no callback, so that it may wait for one.
+        """
         if not self._take_the_end():
-            return self._closed.is_open if is_callback_thread() else self._closed.wait(timeout)
+            return self._closed.wait(timeout) if may_wait else self._closed.is_open
         deadline = monotonic() + timeout
         self._driver.state.registry.remove_connection(self)
         self._process.discard(self)
         if is_loop_thread():
             has_ended = self._have_all_ended()
-            self._machinery.run_elsewhere(lambda: self._let_go(deadline))
+            self._machinery.run_elsewhere(lambda: self._let_go(deadline, may_wait=False))
         else:
-            has_ended = self._let_go(deadline)
+            has_ended = self._let_go(deadline, may_wait=may_wait)
         self._closed.open()
         return has_ended
 
-    def _let_go(self, deadline: float) -> bool:
+    def _let_go(self, deadline: float, *, may_wait: bool) -> bool:
         self._process.release_driver(self._shared)
-        has_ended = self._wait_for_callbacks(deadline)
+        has_ended = self._wait_for_callbacks(deadline) if may_wait else self._have_all_ended()
         self._process.leave(self._machinery, deadline)
         return has_ended
 
@@ -434,8 +444,6 @@ class Connection:
         return is_mine
 
     def _wait_for_callbacks(self, deadline: float) -> bool:
-        if is_callback_thread():
-            return self._have_all_ended()
         with self._lock:
             left = list(self._callbacks)
         stuck = [c for c in left if not wait_for_end(c, max(0.0, deadline - monotonic()))]
@@ -466,6 +474,15 @@ class Connection:
         return f"<Connection {self.uri} {self._phase.value}>"
 
     # -- which calls may be made
+
+    @property
+    def driver_state(self) -> EventState:
+        """The event state of its driver; for faces built on this one."""
+        return self._driver.state
+
+    def run_elsewhere(self, function: Callable[[], object]) -> None:
+        """Run *function* soon on a thread of the bounded pool; for faces built on this one."""
+        self._machinery.run_elsewhere(function)
 
     def reading(self) -> Driver:
         """Return the driver for a call that changes nothing.
@@ -514,10 +531,6 @@ class Connection:
         raise InvalidArgumentError(
             f"delivery: expected 'isolated', 'direct' or an asyncio loop, met {delivery!r}"
         )
-
-
-def _taken_from_a_stream(event: DomainEvent) -> None:
-    """Stand in for the callback of a stream; it is never called."""
 
 
 def open(uri: str, *, read_only: bool = False, timeout: float = 30.0) -> Connection:

@@ -31,8 +31,10 @@ from virevents.sync import (
     PROCESS,
     Gate,
     RankedLock,
+    Role,
     after_fork_in_child,
     is_callback_thread,
+    is_caller_thread,
 )
 
 if TYPE_CHECKING:
@@ -57,7 +59,11 @@ class Machinery:
         call_later = self.loop_thread.loop.call_later
         self.pool: Final = Pool(call_later)
         self.calls: Final = Pool(
-            call_later, name="virevents-call", core=_CALL_WORKERS, can_grow=False
+            call_later,
+            name="virevents-call",
+            core=_CALL_WORKERS,
+            can_grow=False,
+            role=Role.CALLER,
         )
         self.users = 0  # guarded by the process lock
 
@@ -71,10 +77,11 @@ class Machinery:
 
     def stop(self, deadline: float) -> None:
         """End all threads; those stuck in a callback end when it returns."""
-        ended = [self.pool.stop(), self.calls.stop()]
+        workers_ended, callers_ended = self.pool.stop(), self.calls.stop()
         if not is_callback_thread():
-            for gate in ended:
-                gate.wait(max(0.0, deadline - monotonic()))
+            workers_ended.wait(max(0.0, deadline - monotonic()))
+            if not is_caller_thread():  # it would wait for itself
+                callers_ended.wait(max(0.0, deadline - monotonic()))
         may_wait = 0.0 if is_callback_thread() else max(0.1, deadline - monotonic())
         self.loop_thread.stop(may_wait)
 

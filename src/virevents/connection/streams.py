@@ -20,7 +20,7 @@ from virevents.dispatch import Callback, EventState, PulledDelivery
 from virevents.model import DomainEvent, Gap
 from virevents.sync import Birth, Gate
 
-__all__ = ["EventStream", "StreamDelivery"]
+__all__ = ["EventStream", "StreamDelivery", "taken_from_a_stream"]
 
 E = TypeVar("E", bound=DomainEvent)
 
@@ -122,3 +122,7 @@ class EventStream(Generic[E]):
     ) -> None:
         """Close it."""
         self.close()
+
+
+def taken_from_a_stream(event: DomainEvent) -> None:
+    """Stand in for the callback of a stream; it is never called."""

@@ -172,7 +172,7 @@ class Callback:
                     function(event)  # call_out, inlined
                 except BaseException as error:  # noqa: BLE001  (C8; as call_out)
                     self.begun = begun
-                    self._on_raised(event, error)
+                    self.note_error(event, error)
                 now = monotonic()
                 if now - before > slowest:  # noqa: PLR1730  (max() costs as much as the call)
                     slowest = now - before
@@ -198,7 +198,8 @@ class Callback:
         ):
             self.errors += 1
 
-    def _on_raised(self, event: DomainEvent, error: BaseException) -> None:
+    def note_error(self, event: DomainEvent, error: BaseException) -> None:
+        """Log and count what the function raised on *event*, and offer it to ``on_error``."""
         self.errors += 1
         _log.error("%s raised %s on %r", self.name, type(error).__name__, event, exc_info=error)
         hook = self._hooks.on_error

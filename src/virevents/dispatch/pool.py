@@ -58,6 +58,7 @@ class Pool:
         core: How many workers are kept.
         can_grow: Whether workers are added when all are stuck. A pool that runs calls for
             sessions and for asyncio does not grow: its callers wait anyway.
+        role: What its threads are; workers run callbacks and wait for none.
     """
 
     def __init__(
@@ -67,11 +68,13 @@ class Pool:
         name: str = "virevents-worker",
         core: int = CORE_WORKERS,
         can_grow: bool = True,
+        role: Role = Role.WORKER,
     ) -> None:
         self._call_later: Final = call_later
         self._name: Final = name
         self._core: Final = core
         self._can_grow: Final = can_grow
+        self._role: Final = role
         self._bell: Final = primitives().make_doorbell(name)
         self._ended: Final = Gate(f"the end of the workers of {name}")
         self._lock: Final = RankedLock(POOL)
@@ -178,7 +181,7 @@ class Pool:
         self._watch_later()
 
     def _work(self) -> None:
-        with in_role(Role.WORKER, self._name):
+        with in_role(self._role, self._name):
             was_idle = False
             while True:
                 strand, is_over = self._next(was_idle=was_idle)

@@ -43,6 +43,7 @@ from virevents.sync.threads import (
     Role,
     in_role,
     is_callback_thread,
+    is_caller_thread,
     is_loop_thread,
     refuse_to_block,
 )
@@ -83,6 +84,7 @@ __all__ = [
     "in_role",
     "installed",
     "is_callback_thread",
+    "is_caller_thread",
     "is_loop_thread",
     "primitives",
     "refuse_to_block",

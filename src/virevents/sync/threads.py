@@ -27,6 +27,7 @@ __all__ = [
     "Role",
     "in_role",
     "is_callback_thread",
+    "is_caller_thread",
     "is_loop_thread",
     "refuse_to_block",
     "this_thread",
@@ -38,6 +39,7 @@ class Role(Enum):
 
     LOOP = "a loop thread"
     WORKER = "a worker"
+    CALLER = "a thread for calls that wait"
 
 
 class _ThisThread(threading.local):
@@ -80,7 +82,13 @@ def is_loop_thread() -> bool:
 
 def is_callback_thread() -> bool:
     """Tell whether this thread runs callbacks now, so that it must not wait for one (C5)."""
-    return this_thread.role is not None or _running_loop() is not None
+    role = this_thread.role
+    return role is Role.WORKER or role is Role.LOOP or _running_loop() is not None
+
+
+def is_caller_thread() -> bool:
+    """Tell whether this thread makes calls for sessions and asyncio programs."""
+    return this_thread.role is Role.CALLER
 
 
 def refuse_to_block(operation: str) -> None:

@@ -1,0 +1,519 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The asyncio face: the same connection, where every method that may wait is a coroutine.
+
+It stands apart as a thin adapter: calls that may wait run on a bounded pool of the process, and
+events come by one hand-over to the caller's loop for all that waits. Nothing is implemented
+twice.
+
+Confined to the asyncio loop that ran when the connection was opened.
+
+Invariants, each with a test of its name in ``tests/connection/test_aio.py``:
+    never_blocks     no method of this face blocks the loop
+    registered_now   ``events()`` and ``subscribe()`` register when called
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Generator
+from types import TracebackType
+from typing import Final, Literal, ParamSpec, Self, TypeVar, overload
+
+from virevents.connection import connection as threaded
+from virevents.connection.async_events import (
+    AsyncCallback,
+    AsyncEventStream,
+    AsyncSubscription,
+    is_in_callback,
+)
+from virevents.connection.domain import Domain as ThreadedDomain
+from virevents.connection.filters import EventIds, Only, make_filter
+from virevents.connection.process import current_process
+from virevents.connection.statistics import ConnectionStats
+from virevents.connection.streams import taken_from_a_stream
+from virevents.dispatch import Callback, Hooks
+from virevents.drivers import Capability
+from virevents.errors import ExpectTimeout, InternalError
+from virevents.model import DomainEvent, Gap, Lifecycle, LifecycleEvent, StateAndReason
+
+__all__ = [
+    "AsyncEventStream",
+    "AsyncSubscription",
+    "Connection",
+    "Domain",
+    "Expectation",
+    "open",
+]
+
+E = TypeVar("E", bound=DomainEvent)
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Connection:
+    """An open hypervisor, for asyncio; made by ``virevents.aio.open``.
+
+    Its methods are those of ``virevents.Connection``; those that may wait are coroutines.
+    Cancelling one leaves the connection usable; what the call was doing is done to its end.
+    """
+
+    def __init__(self, inner: threaded.Connection) -> None:
+        self._inner: Final = inner
+        self._loop: Final = asyncio.get_running_loop()
+
+    @property
+    def uri(self) -> str:
+        """The URI that it was opened with."""
+        return self._inner.uri
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it takes no more calls."""
+        return self._inner.is_closed
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether modifying calls are refused."""
+        return self._inner.is_read_only
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """The operations that its driver has."""
+        return self._inner.capabilities
+
+    async def list(self, *, active: bool | None = None) -> list["Domain"]:
+        """List the domains; with *active*, only the running or only the inactive ones."""
+        return [Domain(self, found) for found in await self.call(self._inner.list, active=active)]
+
+    async def lookup(self, name: str) -> "Domain":
+        """Find a domain by name."""
+        return Domain(self, await self.call(self._inner.lookup, name))
+
+    async def lookup_uuid(self, uuid: str) -> "Domain":
+        """Find a domain by uuid."""
+        return Domain(self, await self.call(self._inner.lookup_uuid, uuid))
+
+    async def lookup_id(self, domain_id: int) -> "Domain":
+        """Find a running domain by id."""
+        return Domain(self, await self.call(self._inner.lookup_id, domain_id))
+
+    async def define(self, xml: str) -> "Domain":
+        """Define a domain, or update the definition of the one with that uuid."""
+        return Domain(self, await self.call(self._inner.define, xml))
+
+    async def create(self, xml: str, *, paused: bool = False) -> "Domain":
+        """Start a domain that is gone when it stops."""
+        return Domain(self, await self.call(self._inner.create, xml, paused=paused))
+
+    async def restore(self, path: str, *, paused: bool | None = None) -> "Domain":
+        """Start a domain from a file that ``save`` wrote."""
+        return Domain(self, await self.call(self._inner.restore, path, paused=paused))
+
+    @overload
+    def events(
+        self,
+        *,
+        event_id: Literal["lifecycle"] = "lifecycle",
+        domain: "Domain | None" = None,
+        only: Only | None = None,
+        capacity: int = 10_000,
+    ) -> AsyncEventStream[LifecycleEvent]: ...
+
+    @overload
+    def events(
+        self,
+        *,
+        event_id: EventIds,
+        domain: "Domain | None" = None,
+        only: Only | None = None,
+        capacity: int = 10_000,
+    ) -> AsyncEventStream[DomainEvent]: ...
+
+    def events(
+        self,
+        *,
+        event_id: EventIds = "lifecycle",
+        domain: "Domain | None" = None,
+        only: Only | None = None,
+        capacity: int = 10_000,
+    ) -> AsyncEventStream[LifecycleEvent] | AsyncEventStream[DomainEvent]:
+        """Make a stream of events from now on, and of gaps where some were lost.
+
+        Registered by this call, not at the first item. It ends when the connection does.
+        """
+        return self._stream(event_id, domain, only, capacity)
+
+    @overload
+    def subscribe(
+        self,
+        callback: Callable[[LifecycleEvent], object],
+        *,
+        event_id: Literal["lifecycle"] = "lifecycle",
+        domain: "Domain | None" = None,
+        only: Only | None = None,
+        capacity: int = 10_000,
+        on_gap: Callable[[Gap], object] | None = None,
+        on_error: Callable[[LifecycleEvent, BaseException], object] | None = None,
+        on_release: Callable[[], object] | None = None,
+    ) -> AsyncSubscription: ...
+
+    @overload
+    def subscribe(
+        self,
+        callback: Callable[[DomainEvent], object],
+        *,
+        event_id: EventIds,
+        domain: "Domain | None" = None,
+        only: Only | None = None,
+        capacity: int = 10_000,
+        on_gap: Callable[[Gap], object] | None = None,
+        on_error: Callable[[DomainEvent, BaseException], object] | None = None,
+        on_release: Callable[[], object] | None = None,
+    ) -> AsyncSubscription: ...
+
+    def subscribe(  # noqa: PLR0913  (each has a default and is given by name)
+        self,
+        callback: Callable[[E], object],
+        *,
+        event_id: EventIds = "lifecycle",
+        domain: "Domain | None" = None,
+        only: Only | None = None,
+        capacity: int = 10_000,
+        on_gap: Callable[[Gap], object] | None = None,
+        on_error: Callable[[E, BaseException], object] | None = None,
+        on_release: Callable[[], object] | None = None,
+    ) -> AsyncSubscription:
+        """Put *callback* on, to be called on this loop, one event after the other.
+
+        It may be a coroutine function: the next event is begun when it has returned. A plain
+        function must not block. Registered by this call. The arguments are those of
+        ``virevents.Connection.subscribe``.
+        """
+        # The filter lets only that kind of event through.
+        hooks = Hooks(on_gap=on_gap, on_error=on_error, on_release=on_release)  # type: ignore[arg-type]
+        function = AsyncCallback(callback)  # type: ignore[arg-type]
+        stream = self._stream(event_id, domain, only, capacity, hooks=hooks, function=function)
+        return AsyncSubscription(stream, self._inner.driver_state, function)
+
+    def expect(self, domain: "Domain", event: Lifecycle | str, *, timeout: float) -> "Expectation":
+        """Listen for a lifecycle event of *domain* while an ``async with`` block runs.
+
+        See ``virevents.Connection.expect``.
+        """
+        return Expectation(self, domain, event, timeout)
+
+    async def stats(self) -> ConnectionStats:
+        """Return figures of the connection, its driver and the threads it lives on."""
+        return await self.call(self._inner.stats)
+
+    async def close(self) -> bool:
+        """Close the connection; see ``virevents.Connection.close``.
+
+        Returns:
+            Whether all its callbacks have ended.
+        """
+        self._inner.begin_close()
+        may_wait = not is_in_callback()
+        return await self.call(self._inner.finish_close, may_wait=may_wait)
+
+    async def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a call that may wait on a thread of the process's bounded pool."""
+        return await _elsewhere(self._inner.run_elsewhere, function, *args, **kwargs)
+
+    async def __aenter__(self) -> Self:
+        """Return the connection."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close it."""
+        await self.close()
+
+    def __repr__(self) -> str:
+        """Name it."""
+        return f"<aio {self._inner!r}>"
+
+    def _stream(
+        self,
+        event_id: EventIds,
+        domain: "Domain | None",
+        only: Only | None,
+        capacity: int,
+        *,
+        hooks: Hooks | None = None,
+        function: AsyncCallback | None = None,
+    ) -> AsyncEventStream[DomainEvent]:
+        made: list[AsyncEventStream[DomainEvent]] = []
+        inner = self._inner
+
+        def deliver(record: Callback) -> AsyncEventStream[DomainEvent]:
+            made.append(
+                AsyncEventStream(
+                    record,
+                    capacity,
+                    inner.driver_state,
+                    inner.run_elsewhere,
+                    has_runner=function is not None,
+                )
+            )
+            return made[0]
+
+        wanted = make_filter(event_id, None if domain is None else domain.uuid, only)
+        inner.register(function or taken_from_a_stream, wanted, deliver, hooks=hooks)
+        return made[0]
+
+
+class Domain:
+    """A handle of one domain, for asyncio. See ``virevents.Domain``."""
+
+    __slots__ = ("_connection", "_inner")
+
+    def __init__(self, connection: Connection, inner: ThreadedDomain) -> None:
+        self._connection: Final = connection
+        self._inner: Final = inner
+
+    @property
+    def uuid(self) -> str:
+        """Its uuid."""
+        return self._inner.uuid
+
+    @property
+    def name(self) -> str:
+        """Its name now; the last one known when it has gone."""
+        return self._inner.name
+
+    @property
+    def id(self) -> int:
+        """Its id now: positive while it runs, else -1."""
+        return self._inner.id
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it runs (a paused one does)."""
+        return self._inner.is_active
+
+    @property
+    def is_persistent(self) -> bool:
+        """Whether it stays when it stops."""
+        return self._inner.is_persistent
+
+    @property
+    def has_managed_save(self) -> bool:
+        """Whether the next start restores a saved state."""
+        return self._inner.has_managed_save
+
+    async def state(self) -> StateAndReason:
+        """Return its state and the reason of it."""
+        return await self._connection.call(self._inner.state)
+
+    async def xml(self, *, inactive: bool = False) -> str:
+        """Return its definition as XML."""
+        return await self._connection.call(self._inner.xml, inactive=inactive)
+
+    async def start(self, *, paused: bool = False) -> None:
+        """Start it; from its managed save when there is one."""
+        await self._connection.call(self._inner.start, paused=paused)
+
+    async def suspend(self) -> None:
+        """Pause its processors; nothing happens when they are paused."""
+        await self._connection.call(self._inner.suspend)
+
+    async def resume(self) -> None:
+        """Let it run again."""
+        await self._connection.call(self._inner.resume)
+
+    async def shutdown(self) -> None:
+        """Ask the guest to power off."""
+        await self._connection.call(self._inner.shutdown)
+
+    async def reboot(self) -> None:
+        """Ask the guest to reboot."""
+        await self._connection.call(self._inner.reboot)
+
+    async def reset(self) -> None:
+        """Reset the machine, without asking the guest."""
+        await self._connection.call(self._inner.reset)
+
+    async def destroy(self) -> None:
+        """Stop it now, without asking the guest."""
+        await self._connection.call(self._inner.destroy)
+
+    async def undefine(self) -> None:
+        """Remove its definition."""
+        await self._connection.call(self._inner.undefine)
+
+    async def save(self, path: str) -> None:
+        """Save its running state to the file *path* and stop it."""
+        await self._connection.call(self._inner.save, path)
+
+    async def managed_save(self) -> None:
+        """Save its running state where the next start finds it, and stop it."""
+        await self._connection.call(self._inner.managed_save)
+
+    async def managed_save_remove(self) -> None:
+        """Throw its managed save away."""
+        await self._connection.call(self._inner.managed_save_remove)
+
+    async def rename(self, name: str) -> None:
+        """Give it another name; it must not run."""
+        await self._connection.call(self._inner.rename, name)
+
+    async def core_dump(self, path: str, *, crash: bool = False) -> None:
+        """Write the guest's memory to the file *path*."""
+        await self._connection.call(self._inner.core_dump, path, crash=crash)
+
+    def __eq__(self, other: object) -> bool:
+        """Two handles of one domain on one connection are equal."""
+        if not isinstance(other, Domain):
+            return NotImplemented
+        return self._inner == other._inner
+
+    def __hash__(self) -> int:
+        """Hash by the uuid."""
+        return hash(self._inner)
+
+    def __repr__(self) -> str:
+        """Name it."""
+        return f"<aio {self._inner!r}>"
+
+
+class Expectation:
+    """An asynchronous context manager; made by ``Connection.expect``."""
+
+    def __init__(
+        self, connection: Connection, domain: Domain, event: Lifecycle | str, timeout: float
+    ) -> None:
+        self._connection: Final = connection
+        self._domain: Final = domain
+        self._word: Final = event
+        self._timeout: Final = timeout
+        self._deadline = 0.0  # by the task in the block
+        self._stream: AsyncEventStream[LifecycleEvent] | None = None  # by the task in the block
+        self._event: LifecycleEvent | None = None  # by the task in the block
+
+    @property
+    def event(self) -> LifecycleEvent:
+        """The event that came; there once the block has ended without an exception."""
+        if self._event is None:
+            raise InternalError(f"{self._word} has not come yet: read it after the block")
+        return self._event
+
+    async def __aenter__(self) -> Self:
+        """Begin to listen."""
+        self._deadline = asyncio.get_running_loop().time() + self._timeout
+        self._stream = self._connection.events(domain=self._domain, only={self._word})
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Wait for the event, unless the block raised.
+
+        Raises:
+            ExpectTimeout: It did not come in time, or the connection was closed first.
+        """
+        stream = self._stream
+        if stream is None:
+            return
+        try:
+            if kind is None:
+                await self._wait(stream)
+        finally:
+            stream.close()
+
+    async def _wait(self, stream: AsyncEventStream[LifecycleEvent]) -> None:
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                async for item in stream:
+                    if not isinstance(item, Gap):
+                        self._event = item
+                        return
+        except TimeoutError:
+            pass
+        raise ExpectTimeout(
+            f"expected {self._domain.name} {self._word} within {self._timeout:g} s; it did not come"
+        )
+
+
+class _Opening(Awaitable[Connection]):
+    """What ``open`` returns: awaitable, and an asynchronous context manager."""
+
+    def __init__(self, make: Callable[[], Awaitable[Connection]]) -> None:
+        self._make: Final = make
+        self._connection: Connection | None = None  # by the task in the block
+
+    def __await__(self) -> Generator[object, None, Connection]:
+        return self._make().__await__()
+
+    async def __aenter__(self) -> Connection:
+        self._connection = await self._make()
+        return self._connection
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._connection is not None:
+            await self._connection.close()
+
+
+def open(uri: str, *, read_only: bool = False, timeout: float = 30.0) -> _Opening:
+    """Give what opens a hypervisor when it is awaited, or entered by ``async with``.
+
+    The arguments and errors are those of ``virevents.open``.
+    """
+
+    async def make() -> Connection:
+        process = current_process()
+        # The opening itself needs a thread that may wait; the process is entered for it.
+        machinery = process.enter()
+        try:
+            inner = await _elsewhere(
+                machinery.run_elsewhere, threaded.open, uri, read_only=read_only, timeout=timeout
+            )
+        finally:
+            machinery.run_elsewhere(lambda: process.leave(machinery, 0.0))
+        return Connection(inner)
+
+    return _Opening(make)
+
+
+async def _elsewhere(
+    run_elsewhere: Callable[[Callable[[], object]], None],
+    function: Callable[P, T],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> T:
+    """Run *function* on a thread that may wait; what it returns or raises comes here."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+
+    def deliver(value: list[T], error: BaseException | None) -> None:
+        if future.cancelled():
+            return
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(value[0])
+
+    def run() -> None:
+        value: list[T] = []
+        error: BaseException | None = None
+        try:
+            value.append(function(*args, **kwargs))
+        except BaseException as raised:  # noqa: BLE001  (raised again where it is awaited)
+            error = raised
+        try:
+            loop.call_soon_threadsafe(deliver, value, error)
+        except RuntimeError:
+            return  # the loop is closed: nobody waits any more
+
+    run_elsewhere(run)
+    return await future
