@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""One QMP session with one QEMU: commands with deadlines, events in order, one end.
+
+The protocol is spoken by the QEMU project's own ``qemu.qmp``. This thin layer stands apart
+because that client has traps which nobody else here should have to know:
+
+- its default listener keeps every event for ever, in a queue and in a history: it is told to
+  refuse all, and our own listener hands each event on at once and keeps none;
+- a wait for an event never ends when the session does, a reply that came just before the end
+  makes it forget the other waits, and the change of its state can be missed by who begins to
+  wait too late: every wait is raced with the end, which one task watches from the start;
+- ``disconnect()`` raises EOFError after a perfectly normal end;
+- when a write fails because QEMU is gone, the events that QEMU sent before are left unread,
+  SHUTDOWN among them: they are read from a second descriptor of the same socket;
+- a name given to the client makes a logger that is kept for ever: it is given none.
+
+Confined to the loop thread.
+
+Invariants, each with a test of its name in ``tests/drivers/qemu/test_monitor.py``:
+    in_order       events are handed on in QEMU's order, and all before the end is told
+    keeps_none     no event is kept, however many come
+    ends_waits     the end of the session ends every wait with an error
+    bounded_wait   a command that is not answered in time ends with MonitorTimeoutError
+    told_once      the end is told exactly once, however it came
+"""
+
+import asyncio
+import json
+import logging
+import socket
+from collections.abc import Callable, Mapping
+from typing import Final, cast
+
+from qemu.qmp import (
+    ConnectError,
+    EventListener,
+    ExecuteError,
+    Message,
+    QMPClient,
+    QMPError,
+    Runstate,
+)
+
+from virevents.errors import MonitorError, MonitorTimeoutError
+from virevents.model import Json
+from virevents.model.overriding import override
+
+__all__ = ["EventHandler", "Monitor"]
+
+EventHandler = Callable[[Mapping[str, object]], None]
+
+_log: Final = logging.getLogger("virevents.drivers.qemu")
+
+_CHUNK_BYTES: Final = 1 << 16
+_MAX_REST_BYTES: Final = 10 << 20  # as much as the client itself would take in one line
+
+# How long the client may take to close a socket whose other side is gone or does not read.
+_CLOSE_MAY_TAKE: Final = 2.0
+
+
+class _HandingOn(EventListener):
+    """A listener that keeps nothing: no queue, no history."""
+
+    def __init__(self, hand_on: EventHandler) -> None:
+        super().__init__()
+        self._hand_on: Final = hand_on
+
+    @override
+    async def put(self, event: Message) -> None:
+        self._hand_on(event)
+
+
+class Monitor:
+    """A session with QEMU's monitor.
+
+    Both callables run on the loop thread, must not block, and are never called again after
+    *on_end*.
+
+    Args:
+        on_event: Takes each event as QEMU sent it.
+        on_end: Told once that the session is over: None after an orderly end of the stream, else
+            the error that broke it while QEMU may live on. Not called if `open` failed.
+    """
+
+    def __init__(self, on_event: EventHandler, on_end: Callable[[Exception | None], None]) -> None:
+        self._on_event: Final = on_event
+        self._on_end: Final = on_end
+        self._client: Final = QMPClient()
+        self._client.events.event_filter = _refuse
+        self._client.register_listener(_HandingOn(self._hand_on))
+        self._spare: socket.socket | None = None  # loop thread only
+        self._ended: asyncio.Future[None] | None = None  # loop thread only
+        self._watcher: asyncio.Task[None] | None = None  # loop thread only
+        self._is_hung = False  # loop thread only
+
+    @property
+    def is_hung(self) -> bool:
+        """Whether the last command that got an answer or none in time got none."""
+        return self._is_hung
+
+    @property
+    def is_open(self) -> bool:
+        """Whether commands can be sent."""
+        return self._ended is not None and not self._ended.done()
+
+    async def open(self, connected: socket.socket, *, timeout: float) -> None:
+        """Read the greeting and negotiate capabilities. Takes *connected* over in any case.
+
+        Raises:
+            MonitorError: QEMU closed the socket or did not speak QMP.
+            MonitorTimeoutError: It said nothing within *timeout* seconds: QEMU hangs, or
+                somebody else has its monitor, which serves one client at a time.
+        """
+        self._spare = connected.dup()
+        try:
+            async with asyncio.timeout(timeout):
+                await self._client.connect(connected)
+        except TimeoutError as error:
+            raise MonitorTimeoutError("", "", f"no greeting within {timeout:g} s") from error
+        except ConnectError as error:
+            raise MonitorError("", type(error.exc).__name__, str(error)) from error
+        finally:
+            if self._client.runstate is not Runstate.RUNNING:
+                connected.close()
+                self._close_spare()
+        self._ended = asyncio.get_running_loop().create_future()
+        # From here on the end is seen: nothing has been awaited since the state was read.
+        self._watcher = asyncio.create_task(self._watch(self._ended))
+
+    async def execute(
+        self, command: str, arguments: Mapping[str, Json] | None = None, *, timeout: float
+    ) -> Json:
+        """Send a command and return what it returned.
+
+        The events that QEMU sent before its answer have been handed on when this returns.
+
+        Raises:
+            MonitorError: QEMU refused it, or the session ended before the answer.
+            MonitorTimeoutError: There was no answer within *timeout* seconds. The command may
+                still take effect.
+        """
+        if self._ended is None or self._ended.done():
+            raise MonitorError(command, "", "the session has ended")
+        reply = asyncio.ensure_future(self._client.execute(command, arguments))
+        try:
+            either: set[asyncio.Future[object] | asyncio.Future[None]] = {reply, self._ended}
+            await asyncio.wait(either, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            if not reply.done():
+                reply.cancel()
+        if reply.done():
+            self._is_hung = False
+            return _result(command, reply)
+        if self._ended.done():
+            raise MonitorError(command, "", "the session ended before the answer")
+        self._is_hung = True
+        raise MonitorTimeoutError(command, "", f"no answer within {timeout:g} s")
+
+    def close(self) -> None:
+        """Begin to end the session from our side; the end is told as any other. Idempotent."""
+        if self._spare is not None:
+            # Seen by the client as the end of the stream: one way to the end, not two.
+            try:
+                self._spare.shutdown(socket.SHUT_RDWR)
+            except OSError as error:
+                _log.debug("the monitor's socket was gone already: %s", error)
+
+    def _hand_on(self, event: Mapping[str, object]) -> None:
+        """An event that cannot be handled is our fault and must not end the session."""
+        try:
+            self._on_event(event)
+        except Exception:  # noqa: BLE001  (logged; the session must go on)
+            _log.exception("could not handle the monitor's event %s", event.get("event"))
+
+    async def _watch(self, ended: asyncio.Future[None]) -> None:
+        try:
+            while self._client.runstate is Runstate.RUNNING:
+                await self._client.runstate_changed()
+            error = await self._disconnect()
+            self._read_rest()
+        finally:
+            self._close_spare()
+        ended.set_result(None)
+        self._on_end(error)
+
+    async def _disconnect(self) -> Exception | None:
+        """Let the client clean up; return what broke the session, None for an orderly end."""
+        try:
+            async with asyncio.timeout(_CLOSE_MAY_TAKE):
+                await self._client.disconnect()
+        except (EOFError, ConnectionError):
+            return None
+        except (QMPError, OSError, ValueError) as error:
+            return error
+        except Exception as error:  # noqa: BLE001  (logged; told as the session's error)
+            _log.exception("the monitor's client could not clean up")
+            return error
+        return None
+
+    def _read_rest(self) -> None:
+        """Hand on the events that the client left unread, if there are any."""
+        rest = bytearray()
+        spare = self._spare
+        try:
+            while spare is not None and len(rest) < _MAX_REST_BYTES:
+                chunk = spare.recv(_CHUNK_BYTES, socket.MSG_DONTWAIT)
+                if not chunk:
+                    break
+                rest += chunk
+        except OSError as error:
+            # Nothing more to read: QEMU still holds its end, or was reset.
+            _log.debug("the monitor's stream ended with %s", error)
+        for line in bytes(rest).splitlines():
+            event = _parsed_event(line)
+            if event is not None:
+                self._hand_on(event)
+
+    def _close_spare(self) -> None:
+        if self._spare is not None:
+            self._spare.close()
+            self._spare = None
+
+
+def _refuse(_event: Message) -> bool:
+    return False
+
+
+def _parsed_event(line: bytes) -> Mapping[str, object] | None:
+    """The event in *line*; None for an answer that nobody waits for, or half a line."""
+    try:
+        message: Json = json.loads(line)
+    except ValueError:
+        return None
+    return message if isinstance(message, dict) and "event" in message else None
+
+
+def _result(command: str, reply: asyncio.Future[object]) -> Json:
+    """What *reply*, which is done, holds; what it raises is told in our words."""
+    try:
+        return cast("Json", reply.result())  # the client decoded it from JSON
+    except ExecuteError as error:
+        raise MonitorError(command, error.error_class, str(error)) from error
+    except (QMPError, OSError, EOFError) as error:
+        raise MonitorError(command, type(error).__name__, str(error)) from error
