@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Keeps the picture and the table of ``docs/concurrency.md`` equal to the lock declarations.
+
+``tools/generate_concurrency_page.py`` writes them; ``--check`` writes nothing and fails when they are stale.
+"""
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from virevents.sync import LOCK_TABLE, LockClass, Step
+
+PAGE: Final = Path(__file__).parent.parent / "docs" / "concurrency.md"
+
+_ROOM: Final = 84
+
+_TOP: Final = """\
+  user threads      loop thread            workers
+  the API           sockets, timers,       run strands: user callbacks,
+                    monitors, the flush    no lock held"""
+
+_SAYS: Final = {
+    Step.TURN: "one modifying call of a domain at a time; kept while waiting for the monitor;\n"
+    "                    never taken on a loop thread",
+    Step.OWNER: "one at a time",
+    Step.LEAF: "one at a time, then stop",
+}
+
+
+def picture(table: Iterable[LockClass] = LOCK_TABLE) -> str:
+    """The three steps, with the names of the locks on each."""
+    lines = ["```", _TOP, "  " + "-" * (_ROOM - 2)]
+    for step in Step:
+        names = "   ".join(kind.name for kind in table if kind.step is step)
+        lines.append(f"  step {step.value}  {step.name:<9} {names}")
+        lines.append(f"                    {_SAYS[step]}")
+    return "\n".join([*lines, "```"])
+
+
+def table_of(table: Iterable[LockClass] = LOCK_TABLE) -> str:
+    """The lock table as Markdown."""
+    head = ["| lock class | step | one per | guards |", "|---|---|---|---|"]
+    rows = [f"| {k.name} | {k.step.value} | {k.scope} | {k.guards} |" for k in table]
+    return "\n".join([*head, *rows])
+
+
+def written(text: str) -> str:
+    """Give *text* with both parts made anew.
+
+    Raises:
+        ValueError: A mark is missing.
+    """
+    for name, part in (("picture", picture()), ("table", table_of())):
+        begin = f"<!-- {name}: written by tools/generate_concurrency_page.py -->"
+        end = f"<!-- end of {name} -->"
+        before, _, rest = text.partition(begin)
+        _, mark, after = rest.partition(end)
+        if not mark:
+            message = f"{PAGE.name}: expected the marks {begin!r} and {end!r}"
+            raise ValueError(message)
+        text = f"{before}{begin}\n{part}\n{end}{after}"
+    return text
+
+
+def main(arguments: list[str]) -> int:
+    """Write the page, or check it."""
+    text = PAGE.read_text(encoding="utf-8")
+    wanted = written(text)
+    if arguments == ["--check"]:
+        if text != wanted:
+            print(f"{PAGE.name} is stale: run tools/generate_concurrency_page.py")
+        return int(text != wanted)
+    PAGE.write_text(wanted, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
