@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Keeps the picture and the table of ``docs/concurrency.md`` equal to the lock declarations.
 
-``tools/generate_concurrency_page.py`` writes them; ``--check`` writes nothing and fails when they are stale.
+This tool writes them; with ``--check`` it writes nothing and fails when they are stale.
 """
 
 import sys

@@ -54,7 +54,7 @@ class EventState:
     """
 
     def __init__(self, loop: Loop, *, capacity: int = HIGH_WATER) -> None:
-        self._loop: Final = loop
+        self.loop: Final = loop
         self._waker: Final = loop.make_waker(self.flush)
         self.queue: Final = EventQueue(capacity, self._waker)
         self.registry: Final = CallbackRegistry(lambda: self.queue.last_sequence)
