@@ -187,8 +187,13 @@ def test_facts_are_taken_over() -> None:
     assert effect("WATCHDOG", action="inject-nmi").events == (fired,)
 
 
-def test_a_reset_during_the_start_is_part_of_it() -> None:
-    assert effect("RESET", STARTING_UP) == Effect()
+@pytest.mark.parametrize("name", sorted(set(names) - {"RESUME"}))
+def test_start_first(name: str) -> None:
+    met = effect(name, STARTING_UP, guest=True, action="pause", offset=1, actual=1)
+    assert met.events == ()
+    assert met.state is None
+    expected = {"SHUTDOWN": Sign.SHUTDOWN, "GUEST_PANICKED": Sign.PANICKED}
+    assert met.sign is expected.get(name)
 
 
 def test_asleep_already_tells_only_that_it_was_told() -> None:

@@ -181,8 +181,10 @@ def test_in_order_also_when_our_write_meets_a_closed_socket(run: Run) -> None:
         # The writer's turn comes before the loop has looked at the socket again.
         writer = made.monitor._client._writer
         assert writer is not None
+        waiting = asyncio.ensure_future(made.monitor.execute("stop", timeout=PATIENCE))
         writer.write(b'{"execute": "stop"}')
-        await made.ended
+        assert len(await errors_of(waiting)) == 1
+        # All was told when the wait ended, not some time later.
         assert made.told == ["SHUTDOWN", "end"]
 
     run(test())
@@ -359,5 +361,19 @@ def test_a_peer_with_another_greeting_is_an_error(run: Run) -> None:
         await made.qemu.say({"hello": "world"})
         assert len(await errors_of(opening)) == 1
         made.qemu.hang_up()
+
+    run(test())
+
+
+def test_told_once_when_the_peer_hangs_up_right_after_the_negotiation(run: Run) -> None:
+    async def test() -> None:
+        made = Session()
+        opening = asyncio.ensure_future(made.monitor.open(made.ours, timeout=PATIENCE))
+        await made.qemu.greet()
+        made.qemu.hang_up()
+        await opening
+        assert await made.ended is None
+        assert made.told == ["end"]
+        assert not made.monitor.is_open
 
     run(test())

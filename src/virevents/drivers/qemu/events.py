@@ -16,6 +16,7 @@ Invariants, each with a test of its name in ``tests/drivers/qemu/test_events.py`
     golden        the recorded logs of QEMU 7.2 give libvirt's recorded sequences
     robust        any message of the monitor gives an effect, never an exception
     idempotent    an event that tells what is known already makes no event
+    start_first   nothing is told of a domain before its start is
 """
 
 from collections.abc import Callable, Mapping
@@ -110,7 +111,11 @@ def interpret(message: Mapping[str, object], scene: Scene) -> Effect:
     if handler is None:
         return _NOTHING
     data = message.get("data")
-    return handler(data if isinstance(data, dict) else {}, scene)
+    effect = handler(data if isinstance(data, dict) else {}, scene)
+    if scene.state == STARTING_UP and handler is not _on_resume:
+        # Nobody has been told of the start yet: an end now is a start that failed.
+        return Effect(sign=effect.sign)
+    return effect
 
 
 def _on_resume(_data: _Data, scene: Scene) -> Effect:
@@ -183,9 +188,6 @@ def _on_crash_loaded(_data: _Data, scene: Scene) -> Effect:
 
 
 def _on_reset(_data: _Data, scene: Scene) -> Effect:
-    """A reset before the first RESUME is part of the start."""
-    if scene.state == STARTING_UP:
-        return _NOTHING
     return Effect(events=(RebootEvent(scene.domain, scene.time),))
 
 

@@ -12,6 +12,7 @@ because that client has traps which nobody else here should have to know:
 - ``disconnect()`` raises EOFError after a perfectly normal end;
 - when a write fails because QEMU is gone, the events that QEMU sent before are left unread,
   SHUTDOWN among them: they are read from a second descriptor of the same socket;
+- ``connect()`` fails an assertion of its own when the stream ends right after it;
 - a name given to the client makes a logger that is kept for ever: it is given none.
 
 Confined to the loop thread.
@@ -34,11 +35,13 @@ from typing import Final, cast
 from qemu.qmp import (
     ConnectError,
     EventListener,
+    ExecInterruptedError,
     ExecuteError,
     Message,
     QMPClient,
     QMPError,
     Runstate,
+    StateError,
 )
 
 from virevents.errors import MonitorError, MonitorTimeoutError
@@ -112,27 +115,37 @@ class Monitor:
                 somebody else has its monitor, which serves one client at a time.
         """
         self._spare = connected.dup()
+        is_open = False
         try:
             async with asyncio.timeout(timeout):
-                await self._client.connect(connected)
+                await self._connect(connected)
+            is_open = True
         except TimeoutError as error:
             raise MonitorTimeoutError("", "", f"no greeting within {timeout:g} s") from error
         except ConnectError as error:
             raise MonitorError("", type(error.exc).__name__, str(error)) from error
         finally:
-            if self._client.runstate is not Runstate.RUNNING:
+            if not is_open:
                 connected.close()
                 self._close_spare()
         self._ended = asyncio.get_running_loop().create_future()
-        # From here on the end is seen: nothing has been awaited since the state was read.
         self._watcher = asyncio.create_task(self._watch(self._ended))
+
+    async def _connect(self, connected: socket.socket) -> None:
+        try:
+            await self._client.connect(connected)
+        except AssertionError:
+            # The client's own, when the stream ends right after the negotiation: the session
+            # is established and over. The watcher tells of its end as of any other.
+            _log.debug("the monitor's session was over as soon as it was open")
 
     async def execute(
         self, command: str, arguments: Mapping[str, Json] | None = None, *, timeout: float
     ) -> Json:
         """Send a command and return what it returned.
 
-        The events that QEMU sent before its answer have been handed on when this returns.
+        The events that QEMU sent before its answer have been handed on when this returns; all
+        that it ever sent, when this raises because the session ended.
 
         Raises:
             MonitorError: QEMU refused it, or the session ended before the answer.
@@ -148,13 +161,15 @@ class Monitor:
         finally:
             if not reply.done():
                 reply.cancel()
-        if reply.done():
-            self._is_hung = False
-            return _result(command, reply)
-        if self._ended.done():
+        if not reply.done() and not self._ended.done():
+            self._is_hung = True
+            raise MonitorTimeoutError(command, "", f"no answer within {timeout:g} s")
+        self._is_hung = False
+        if _was_interrupted(reply):
+            # The client tells us first; the last events and the end come after.
+            await asyncio.wait({self._ended}, timeout=2 * _CLOSE_MAY_TAKE)
             raise MonitorError(command, "", "the session ended before the answer")
-        self._is_hung = True
-        raise MonitorTimeoutError(command, "", f"no answer within {timeout:g} s")
+        return _result(command, reply)
 
     def close(self) -> None:
         """Begin to end the session from our side; the end is told as any other. Idempotent."""
@@ -234,11 +249,18 @@ def _parsed_event(line: bytes) -> Mapping[str, object] | None:
     return message if isinstance(message, dict) and "event" in message else None
 
 
+def _was_interrupted(reply: asyncio.Future[object]) -> bool:
+    """Whether there was no answer, neither a result nor a refusal, because the session ended."""
+    if not reply.done() or reply.cancelled():
+        return True
+    return isinstance(reply.exception(), ExecInterruptedError | StateError | EOFError | OSError)
+
+
 def _result(command: str, reply: asyncio.Future[object]) -> Json:
     """What *reply*, which is done, holds; what it raises is told in our words."""
     try:
         return cast("Json", reply.result())  # the client decoded it from JSON
     except ExecuteError as error:
         raise MonitorError(command, error.error_class, str(error)) from error
-    except (QMPError, OSError, EOFError) as error:
+    except QMPError as error:
         raise MonitorError(command, type(error).__name__, str(error)) from error
