@@ -60,7 +60,6 @@ from virevents.model import (
     StoppedDetail,
     UndefinedDetail,
 )
-from virevents.model.overriding import override
 from virevents.sync import DRIVER, RankedLock
 
 __all__ = ["QemuDriver", "open_embedded"]
@@ -133,7 +132,6 @@ class QemuDriver(Driver):
         except VireventsError as error:
             _log.error("a definition is left alone: %s", error)
 
-    @override
     def close(self) -> None:
         """End every QEMU (SIGTERM, then SIGKILL), then let the directory go."""
         self._is_closed = True
@@ -152,7 +150,6 @@ class QemuDriver(Driver):
 
     # Looking.
 
-    @override
     def domains(self, *, active: bool | None = None) -> list[DomainIdentity]:
         """List the domains, in the order in which they came."""
         return [
@@ -161,29 +158,24 @@ class QemuDriver(Driver):
             if active is None or domain.is_active is active
         ]
 
-    @override
     def lookup_name(self, name: str) -> DomainIdentity:
         """Find a domain by its name."""
         return self._domains.by_name(name).identity
 
-    @override
     def lookup_uuid(self, uuid: str) -> DomainIdentity:
         """Find a domain by its uuid."""
         return self._domains.by_uuid(uuid).identity
 
-    @override
     def lookup_id(self, domain_id: int) -> DomainIdentity:
         """Find a running domain by its id; ids are given anew each time the driver is opened."""
         return self._domains.by_id(domain_id).identity
 
-    @override
     def domain_state(self, uuid: str) -> StateAndReason:
         """Return what QEMU last told; it is not asked."""
         domain = self._domains.by_uuid(uuid)
         with domain.lock:
             return domain.state
 
-    @override
     def domain_xml(self, uuid: str, *, inactive: bool = False) -> str:
         """Return the definition that the domain runs by, or that of the next start."""
         domain = self._domains.by_uuid(uuid)
@@ -192,14 +184,12 @@ class QemuDriver(Driver):
             domain_id = domain.identity.id if domain.is_active and not inactive else None
         return to_xml(definition, id=domain_id)
 
-    @override
     def is_persistent(self, uuid: str) -> bool:
         """Tell whether the domain has a file."""
         domain = self._domains.by_uuid(uuid)
         with domain.lock:
             return domain.is_persistent
 
-    @override
     def has_managed_save(self, uuid: str) -> bool:
         """Tell that there is none: this form cannot save."""
         self._domains.by_uuid(uuid)
@@ -207,7 +197,6 @@ class QemuDriver(Driver):
 
     # Coming and going.
 
-    @override
     def define(self, xml: str) -> DomainIdentity:
         """Write the definition; of a running domain it holds from the next start on."""
         definition = self._accept(xml)
@@ -225,7 +214,6 @@ class QemuDriver(Driver):
                 self._push_locked(domain, Lifecycle.DEFINED, detail)
                 return domain.identity
 
-    @override
     def undefine(self, uuid: str) -> None:
         """Remove the definition; a running domain goes on until it stops."""
         with self._turn(uuid) as domain:
@@ -240,7 +228,6 @@ class QemuDriver(Driver):
             if domain.is_removed:
                 self._domains.remove(domain)
 
-    @override
     def create(self, xml: str, mode: StartMode = StartMode.RUNNING) -> DomainIdentity:
         """Start a domain that is gone when it stops; an inactive one of that name may be used."""
         definition = self._accept(xml)
@@ -248,7 +235,6 @@ class QemuDriver(Driver):
             self._start(domain, definition, mode)
             return domain.identity
 
-    @override
     def start(self, uuid: str, mode: StartMode = StartMode.DEFAULT) -> None:
         """Start QEMU; returns once the guest runs, or is over already."""
         with self._turn(uuid) as domain:
@@ -258,7 +244,6 @@ class QemuDriver(Driver):
 
     # A running domain.
 
-    @override
     def suspend(self, uuid: str) -> None:
         """Stop the processors; the domain is paused when this returns."""
         with self._turn(uuid) as domain:
@@ -269,7 +254,6 @@ class QemuDriver(Driver):
                 raise _invalid(domain, f"domain is {state}", "a running domain")
             self._execute(run, "stop")
 
-    @override
     def resume(self, uuid: str) -> None:
         """Let the processors run; the domain is running when this returns."""
         with self._turn(uuid) as domain:
@@ -279,19 +263,16 @@ class QemuDriver(Driver):
                 raise _invalid(domain, f"domain is {already}{state}", "a paused domain")
             self._execute(run, "cont")
 
-    @override
     def shutdown(self, uuid: str) -> None:
         """Press the power button; an end, if any, comes by the guest's doing."""
         with self._turn(uuid) as domain:
             self._execute(self._active_run(domain), "system_powerdown")
 
-    @override
     def reset(self, uuid: str) -> None:
         """Reset the machine; a paused domain stays paused."""
         with self._turn(uuid) as domain:
             self._execute(self._active_run(domain), "system_reset")
 
-    @override
     def destroy(self, uuid: str) -> None:
         """Stop the domain now: SIGTERM, and SIGKILL if QEMU does not obey within 5 s."""
         self.state.make_room()

@@ -46,7 +46,6 @@ from qemu.qmp import (
 
 from virevents.errors import MonitorError, MonitorTimeoutError
 from virevents.model import Json
-from virevents.model.overriding import override
 
 __all__ = ["EventHandler", "Monitor"]
 
@@ -68,8 +67,8 @@ class _HandingOn(EventListener):
         super().__init__()
         self._hand_on: Final = hand_on
 
-    @override
     async def put(self, event: Message) -> None:
+        """Hand *event* on; called by the client for each event, in order."""
         self._hand_on(event)
 
 
