@@ -104,7 +104,8 @@ class Connection:
         self._closed: Final = Gate(f"the end of the connection to {uri}")
         self._lock: Final = RankedLock(CONNECTION)
         self._phase = _Phase.OPEN  # guarded by _lock
-        self._is_open = True  # one way: True to False under _lock, read without
+        self._is_open = True  # one way: True to False under _lock or in a fork, read without
+        self._may_modify = not read_only  # one way: likewise
         self._callbacks: set[Callback] = set()  # guarded by _lock; not yet released
 
     @property
@@ -381,7 +382,7 @@ class Connection:
             if self._phase is not _Phase.OPEN:
                 return False
             self._phase = _Phase.CLOSING
-            self._is_open = False
+            self._is_open = self._may_modify = False
             callbacks = list(self._callbacks)
         for callback in callbacks:
             callback.is_closed = True
@@ -402,7 +403,7 @@ class Connection:
             hooks run when they return.
         """
         if self._birth.is_foreign:
-            self._is_open = False
+            self.abandon()
             return True
         self.begin_close()
         return self.finish_close(timeout=timeout, may_wait=not is_callback_thread())
@@ -436,6 +437,10 @@ class Connection:
     def _have_all_ended(self) -> bool:
         with self._lock:
             return not self._callbacks
+
+    def abandon(self) -> None:
+        """Refuse every call from now on; in a forked child, where nothing else may be done."""
+        self._is_open = self._may_modify = False
 
     def _take_the_end(self) -> bool:
         with self._lock:
@@ -491,7 +496,7 @@ class Connection:
             ClosedError: The connection is closed.
             ForkedError: It was opened by a parent process.
         """
-        if not self._is_open or self._birth.is_foreign:
+        if not self._is_open:
             self._refuse()
         return self._driver
 
@@ -507,9 +512,8 @@ class Connection:
             ReadOnlyError: It is read-only.
             WouldBlockError: This thread runs an event loop.
         """
-        if not self._is_open or self._birth.is_foreign:
-            self._refuse()
-        if self._read_only:
+        if not self._may_modify:
+            self.reading()
             raise ReadOnlyError(
                 f"operation forbidden: read only access prevents {operation} on {self.uri}"
             )

@@ -216,6 +216,11 @@ class Process:
                     del self._shared[shared.key]
             shared.closed.open()
 
+    def abandon(self) -> None:
+        """Have every connection refuse its calls; in a forked child, without any lock."""
+        for connection in self._connections.values():
+            connection.abandon()
+
     def close_all(self, timeout: float = EXIT_MAY_TAKE) -> None:
         """Close every open connection, all within *timeout* seconds."""
         with self._lock:
@@ -283,6 +288,7 @@ def current_process() -> Process:
 
 def _start_afresh() -> None:
     global _process  # noqa: PLW0603  (one per process by nature)
+    _process.abandon()
     _process = Process()
 
 

@@ -61,7 +61,9 @@ class Batch:
 
     def __init__(self, events: Sequence[DomainEvent]) -> None:
         self._events: Final = events
-        self._kinds: Final[Collection[EventId]] = {event.event_id for event in events}
+        self._kinds: Final[Collection[EventId]] = {
+            kind.event_id for kind in {type(event) for event in events}
+        }
         # by the filter's identity: connections share equal filters, and a hash would cost more
         self._accepted: Final[dict[int, Sequence[DomainEvent]]] = {}  # loop thread only
 

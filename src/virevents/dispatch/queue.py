@@ -20,7 +20,7 @@ from collections.abc import Callable
 from typing import Final
 
 from virevents.errors import ClosedError, LocalProtocolError
-from virevents.model import DomainEvent, number
+from virevents.model import DomainEvent
 from virevents.sync import QUEUE, Gate, RankedLock
 
 __all__ = ["EventQueue"]
@@ -64,10 +64,11 @@ class EventQueue:
         with self._lock:
             if self._is_closed:
                 raise ClosedError("the event queue is closed and takes no more events")
-            if event._sequence:  # noqa: SLF001  (the property would cost four times as much)
+            # The slot itself (see ``model.number``): on the path of every event the property would
+            # cost four times as much.
+            if event._sequence:  # noqa: SLF001
                 raise LocalProtocolError(f"event {event.sequence} was pushed before")
-            sequence = self._last_sequence + 1
-            number(event, sequence)
+            event._sequence = sequence = self._last_sequence + 1  # noqa: SLF001
             self._events.append(event)
             self._last_sequence = sequence
         self._wake()
@@ -87,7 +88,8 @@ class EventQueue:
                 taken = self._events[:limit]
                 del self._events[:limit]
             gates: list[Gate] = []
-            if self._room_gates and len(self._events) < self.capacity:
+            # At half, not just below the mark: else each flush would let one call through.
+            if self._room_gates and len(self._events) <= self.capacity // 2:
                 gates, self._room_gates = self._room_gates, gates
         for gate in gates:
             gate.open()

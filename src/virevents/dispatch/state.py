@@ -113,15 +113,18 @@ class EventState:
         if self._is_closed:
             return
         try:
-            # A direct callback's call is a hand-over each, a batch for a mailbox is one.
-            limit = HAND_OVERS_A_FLUSH // max(1, self.registry.direct_count)
-            events = self.queue.drain(max(1, limit))
+            events = self.queue.drain(self._limit())
             dispatch_batch(events, self.registry)
             if events:
                 self._flushed = events[-1].sequence
         finally:
             self._pass_marks()
             self.registry.purge_marked()
+
+    def _limit(self) -> int | None:
+        # For direct callbacks each call is a hand-over; for a mailbox, all events together.
+        direct = self.registry.direct_count
+        return max(1, HAND_OVERS_A_FLUSH // direct) if direct else None
 
     def make_room(self, timeout: float = _ROOM_TIMEOUT) -> None:
         """Wait until the queue is below its high-water mark; on the loop thread, flush.

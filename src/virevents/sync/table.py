@@ -2,8 +2,8 @@
 """The lock table: every class of lock there is, as data.
 
 It stands apart because three things are made from it: the run-time check (``locks``), and the
-picture and the table of ``docs/concurrency.md`` (``tools/generate_concurrency_page.py``). A lock class
-that is not here does not exist; a new one needs an ADR.
+picture and the table of ``docs/concurrency.md`` (``tools/generate_concurrency_page.py``). A lock
+class that is not here does not exist; a new one needs an ADR.
 
 Immutable.
 """

@@ -16,7 +16,7 @@ from asyncio import events as asyncio_events
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from virevents.errors import WouldBlockError
 
@@ -40,6 +40,11 @@ class Role(Enum):
     LOOP = "a loop thread"
     WORKER = "a worker"
     CALLER = "a thread for calls that wait"
+
+
+# Looking a member up on its class costs as much as all the rest of the question below.
+_LOOP: Final = Role.LOOP
+_WORKER: Final = Role.WORKER
 
 
 class _ThisThread(threading.local):
@@ -77,13 +82,13 @@ def in_role(role: Role, where: str) -> Iterator[None]:
 
 def is_loop_thread() -> bool:
     """Tell whether this thread runs an event loop now: ours, or any asyncio loop."""
-    return this_thread.role is Role.LOOP or _running_loop() is not None
+    return this_thread.role is _LOOP or _running_loop() is not None
 
 
 def is_callback_thread() -> bool:
     """Tell whether this thread runs callbacks now, so that it must not wait for one (C5)."""
     role = this_thread.role
-    return role is Role.WORKER or role is Role.LOOP or _running_loop() is not None
+    return role is _WORKER or role is _LOOP or _running_loop() is not None
 
 
 def is_caller_thread() -> bool:
@@ -97,7 +102,7 @@ def refuse_to_block(operation: str) -> None:
     Raises:
         WouldBlockError: The calling thread runs an event loop.
     """
-    if this_thread.role is Role.LOOP or _running_loop() is not None:
+    if this_thread.role is _LOOP or _running_loop() is not None:
         raise WouldBlockError(
             f"{operation} would wait, and this thread runs an event loop "
             f"({this_thread.where or 'asyncio'}): call it on another thread, "
