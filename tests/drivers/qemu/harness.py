@@ -109,7 +109,11 @@ def qemu_children() -> list[int]:
 
 
 def name_of(pid: int) -> str:
-    arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    """The domain's name that a child was started with; "" if it is gone meanwhile."""
+    try:
+        arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
     found = [word for word in arguments if word.startswith(b"guest=")]
     return found[0].decode().removeprefix("guest=").partition(",")[0] if found else ""
 
