@@ -430,3 +430,19 @@ def test_golden_20_domains_from_8_threads(web: Bench) -> None:
     for name in names:
         assert web.told.wait_for(*DESTROY, name=name) == ["defined added", *LIFE]
     assert qemu_children() == []
+
+
+def test_a_file_with_a_name_that_is_taken_is_left_alone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with bench(tmp_path) as web:
+        web.define()
+        text = web.driver.domain_xml(uuid_of("web1"))
+    copy = tmp_path / "domains" / f"{uuid_of('web2')}.xml"
+    copy.write_text(text.replace(uuid_of("web1"), uuid_of("web2")))
+    with bench(tmp_path) as web:
+        assert [domain.name for domain in web.driver.domains()] == ["web1"]
+    assert (
+        "a definition is left alone: operation failed: domain 'web1' already exists" in caplog.text
+    )
+    assert copy.exists()
