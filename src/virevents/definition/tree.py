@@ -65,8 +65,8 @@ class _Builder:
     """Receives what the parser meets; confined to one call of ``parse_tree``."""
 
     def __init__(self) -> None:
-        self.root: Element | None = None
-        self.line: Callable[[], int] = lambda: 1
+        self.root: Element | None = None  # confined to one call of parse_tree
+        self.line: Callable[[], int] = lambda: 1  # confined to one call of parse_tree
         self._open: Final[list[Element]] = []
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
