@@ -15,6 +15,8 @@ from virevents.drivers.base import (
     StartMode,
 )
 from virevents.drivers.domains import DomainList, DomainObject
+from virevents.drivers.qemu import QEMU
+from virevents.drivers.test import TEST
 from virevents.drivers.uri import ConnectionUri
 
 __all__ = [
@@ -29,4 +31,4 @@ __all__ = [
     "StartMode",
 ]
 
-DRIVERS: Final[Mapping[str, DriverFactory]] = {}
+DRIVERS: Final[Mapping[str, DriverFactory]] = {one.name: one for one in (TEST, QEMU)}

@@ -1,0 +1,421 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The test driver: domains in memory, with the behaviour of libvirt's test driver.
+
+It stands apart from the real drivers as the one that needs nothing: for trying things out, for
+tests of what is built on virevents, and for measuring the way of an event alone.
+
+Locking:
+    As ``docs/concurrency.md`` says for every driver; see ``DomainList``. ``_ids`` is a counter
+    whose ``next`` is one step.
+
+Invariants, each with a test of its name in ``tests/drivers/test_driver/test_driver.py``:
+    as_libvirt    the same calls give the same events, states, reasons and errors as libvirt's
+    ids_grow      each start has an id that was not used before
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import count
+from typing import ClassVar, Final
+
+from virevents.definition import DomainDefinition, check_name, parse_definition, to_xml
+from virevents.drivers.base import Capability, Driver, DriverContext, StartMode
+from virevents.drivers.domains import DomainList
+from virevents.drivers.test.domain import (
+    PAUSED_BY_USER,
+    RUNNING_BOOTED,
+    RUNNING_RESTORED,
+    RUNNING_UNPAUSED,
+    SHUTOFF_CRASHED,
+    SHUTOFF_DESTROYED,
+    SHUTOFF_SAVED,
+    SHUTOFF_SHUTDOWN,
+    TestDomain,
+    invalid,
+    not_in_that_state,
+)
+from virevents.drivers.test.images import read_image, write_image
+from virevents.drivers.uri import ConnectionUri
+from virevents.errors import (
+    DefinitionError,
+    DomainExistsError,
+    DomainNotFoundError,
+    InvalidArgumentError,
+)
+from virevents.model import (
+    INACTIVE_ID,
+    DefinedDetail,
+    Detail,
+    DomainEvent,
+    DomainIdentity,
+    DomainState,
+    Lifecycle,
+    LifecycleEvent,
+    ResumedDetail,
+    StartedDetail,
+    StateAndReason,
+    StoppedDetail,
+    SuspendedDetail,
+    UndefinedDetail,
+)
+from virevents.sync import assert_held
+
+__all__ = ["TestDriver"]
+
+# Looked up once: these are on the path of every suspend and resume.
+_from_object: Final = LifecycleEvent.from_object
+_SUSPENDED: Final = Lifecycle.SUSPENDED
+_PAUSED: Final = SuspendedDetail.PAUSED
+_RESUMED: Final = Lifecycle.RESUMED
+_UNPAUSED: Final = ResumedDetail.UNPAUSED
+_IS_RUNNING: Final = DomainState.RUNNING
+_IS_PAUSED: Final = DomainState.PAUSED
+
+
+def _not_found(what: str, value: object) -> DomainNotFoundError:
+    del what, value  # libvirt's test driver says no more
+    return DomainNotFoundError("Domain not found")
+
+
+def _persistent(definition: DomainDefinition) -> TestDomain:
+    return TestDomain(definition, is_persistent=True)
+
+
+def _transient(definition: DomainDefinition) -> TestDomain:
+    return TestDomain(definition, is_persistent=False)
+
+
+class TestDriver(Driver):
+    """Domains in memory; see ``virevents.drivers.Driver`` for the operations."""
+
+    __test__ = False  # its name makes pytest look for tests in it
+
+    name: ClassVar[str] = "test"
+    capabilities: ClassVar[frozenset[Capability]] = frozenset(Capability)
+
+    def __init__(self, uri: ConnectionUri, context: DriverContext) -> None:
+        super().__init__(uri, context)
+        self._domains: Final[DomainList[TestDomain]] = DomainList(_not_found)
+        self._ids: Final = count(1)
+        self._time: Final = context.clock.time
+
+    def populate(self, definition: DomainDefinition, state: StateAndReason) -> None:
+        """List a domain without an event; before anybody has the driver."""
+        with self._domains.coming(definition, _persistent) as (domain, _), domain.lock:
+            domain.state = state
+            if state.state is not DomainState.SHUTOFF:
+                domain.set_id_locked(next(self._ids))
+
+    def inject(self, event: DomainEvent) -> int:
+        """Push *event* as if a hypervisor had told it; for tests of what listens.
+
+        Returns:
+            Its sequence number.
+        """
+        self.state.make_room()
+        return self.state.push(event)
+
+    # -- looking
+
+    def domains(self, *, active: bool | None = None) -> list[DomainIdentity]:
+        """List the domains."""
+        identities = [domain.identity for domain in self._domains.snapshot()]
+        if active is None:
+            return identities
+        return [one for one in identities if (one.id != INACTIVE_ID) is active]
+
+    def lookup_name(self, name: str) -> DomainIdentity:
+        """Find a domain by its name."""
+        return self._domains.by_name(name).identity
+
+    def lookup_uuid(self, uuid: str) -> DomainIdentity:
+        """Find a domain by its canonical uuid."""
+        return self._domains.by_uuid(uuid).identity
+
+    def lookup_id(self, domain_id: int) -> DomainIdentity:
+        """Find a running domain by its id."""
+        return self._domains.by_id(domain_id).identity
+
+    def domain_state(self, uuid: str) -> StateAndReason:
+        """Return the state of a domain and how it came to it."""
+        domain = self._domains.by_uuid(uuid)
+        with domain.lock:
+            return domain.state
+
+    def domain_xml(self, uuid: str, *, inactive: bool = False) -> str:
+        """Return the definition as XML."""
+        domain = self._domains.by_uuid(uuid)
+        with domain.lock:
+            is_live = domain.is_active and not inactive
+            definition = domain.definition
+            if not is_live and domain.next_definition is not None:
+                definition = domain.next_definition
+            domain_id = domain.identity.id if is_live else None
+        return to_xml(definition, id=domain_id)
+
+    def is_persistent(self, uuid: str) -> bool:
+        """Tell whether the domain stays when it stops."""
+        domain = self._domains.by_uuid(uuid)
+        with domain.lock:
+            return domain.is_persistent
+
+    def has_managed_save(self, uuid: str) -> bool:
+        """Tell whether the next start restores a saved state."""
+        domain = self._domains.by_uuid(uuid)
+        with domain.lock:
+            return domain.has_managed_save
+
+    # -- the path of every event: written out, nothing that is not needed
+
+    def suspend(self, uuid: str) -> None:
+        """Pause the domain's processors; as libvirt's test driver, an error when it is paused."""
+        self.state.make_room()
+        domain = self._domains.by_uuid(uuid)
+        with domain.turn:
+            self._domains.check_present(domain)
+            with domain.lock:
+                if domain.state[0] is not _IS_RUNNING:
+                    raise not_in_that_state(
+                        domain, f"domain '{domain.identity.name}' not running", "running"
+                    )
+                domain.state = PAUSED_BY_USER
+                self.state.push(_from_object(domain, _SUSPENDED, _PAUSED, time=self._time()))
+
+    def resume(self, uuid: str) -> None:
+        """Let a paused domain run."""
+        self.state.make_room()
+        domain = self._domains.by_uuid(uuid)
+        with domain.turn:
+            self._domains.check_present(domain)
+            with domain.lock:
+                if domain.state[0] is not _IS_PAUSED:
+                    raise not_in_that_state(
+                        domain, f"domain '{domain.identity.name}' not paused", "paused"
+                    )
+                domain.state = RUNNING_UNPAUSED
+                self.state.push(_from_object(domain, _RESUMED, _UNPAUSED, time=self._time()))
+
+    # -- coming and going
+
+    def define(self, xml: str) -> DomainIdentity:
+        """Define a domain; a running one takes the definition at its next start."""
+        self.state.make_room()
+        definition = parse_definition(xml)
+        with self._domains.coming(definition, _persistent) as (domain, is_new), domain.lock:
+            was_defined = domain.is_persistent and not is_new
+            domain.is_persistent = True
+            if domain.is_active:
+                domain.next_definition = definition
+            else:
+                domain.set_definition_locked(definition)
+            detail = DefinedDetail.UPDATED if was_defined else DefinedDetail.ADDED
+            self._push_locked(domain, Lifecycle.DEFINED, detail)
+            return domain.identity
+
+    def undefine(self, uuid: str) -> None:
+        """Remove the definition; a running domain goes on and is transient from now on."""
+        with self._in_turn(uuid) as domain:
+            with domain.lock:
+                if domain.has_managed_save:
+                    text = "Refusing to undefine while domain managed save image exists"
+                    raise invalid(domain, text, "no managed save")
+                if not domain.is_persistent:
+                    raise invalid(domain, "cannot undefine transient domain", "persistent")
+                domain.is_persistent = False
+                domain.next_definition = None
+                domain.is_removed = not domain.is_active
+                self._push_locked(domain, Lifecycle.UNDEFINED, UndefinedDetail.REMOVED)
+            self._leave_if_removed(domain)
+
+    def create(self, xml: str, mode: StartMode = StartMode.RUNNING) -> DomainIdentity:
+        """Start a domain that is gone when it stops."""
+        self.state.make_room()
+        definition = parse_definition(xml)
+        _refuse_paused(mode, "testDomainCreateXML")
+        return self._start_from(definition, RUNNING_BOOTED, StartedDetail.BOOTED)
+
+    def rename(self, uuid: str, name: str) -> None:
+        """Give an inactive domain another name."""
+        _check_name(name)
+        with self._in_turn(uuid) as domain:
+            old = domain.identity
+            with domain.lock:
+                if domain.is_active:
+                    raise invalid(domain, "cannot rename active domain", "shutoff")
+                if old.name == name:
+                    raise invalid(domain, "Can't rename domain to itself", "another name")
+            try:
+                self._domains.rename(domain, name)
+            except DomainExistsError as error:
+                text = f"domain with name '{name}' already exists"
+                raise invalid(domain, text, "a name that is free") from error
+            with domain.lock:
+                self._push_locked(domain, Lifecycle.UNDEFINED, UndefinedDetail.RENAMED)
+                domain.set_definition_locked(replace(domain.definition, name=name))
+                self._push_locked(domain, Lifecycle.DEFINED, DefinedDetail.RENAMED)
+            self._domains.forget_name(domain, old.name)
+
+    # -- running and stopping
+
+    def start(self, uuid: str, mode: StartMode = StartMode.DEFAULT) -> None:
+        """Start a defined domain, from its managed save when there is one."""
+        _refuse_paused(mode, "testDomainCreateWithFlags")
+        with self._in_turn(uuid) as domain, domain.lock:
+            if domain.is_active:
+                text = f"Domain '{domain.identity.name}' is already running"
+                raise not_in_that_state(domain, text, "shutoff")
+            domain.has_managed_save = False
+            self._start_locked(domain, RUNNING_BOOTED, StartedDetail.BOOTED)
+
+    def shutdown(self, uuid: str) -> None:
+        """Ask the guest to power off; it obeys at once."""
+        with self._in_turn(uuid) as domain:
+            with domain.lock:
+                if not domain.is_active:
+                    text = f"domain '{domain.identity.name}' not running"
+                    raise not_in_that_state(domain, text, "running")
+                self._stop_locked(domain, SHUTOFF_SHUTDOWN, StoppedDetail.SHUTDOWN)
+            self._leave_if_removed(domain)
+
+    def reboot(self, uuid: str) -> None:
+        """Ask the guest to reboot; no event, as in libvirt's test driver."""
+        self._boot_again(uuid)
+
+    def reset(self, uuid: str) -> None:
+        """Reset the machine; no event, as in libvirt's test driver."""
+        self._boot_again(uuid)
+
+    def destroy(self, uuid: str) -> None:
+        """Stop the domain now."""
+        with self._in_turn(uuid) as domain:
+            with domain.lock:
+                _check_active_locked(domain)
+                self._stop_locked(domain, SHUTOFF_DESTROYED, StoppedDetail.DESTROYED)
+            self._leave_if_removed(domain)
+
+    def core_dump(self, uuid: str, path: str, *, crash: bool = False) -> None:
+        """Write a file in the place of the guest's memory; with *crash* the domain ends there."""
+        with self._in_turn(uuid) as domain:
+            with domain.lock:
+                _check_active_locked(domain)
+                definition, domain_id = domain.definition, domain.identity.id
+            write_image(path, definition, domain_id)
+            if crash:
+                with domain.lock:
+                    self._stop_locked(domain, SHUTOFF_CRASHED, StoppedDetail.CRASHED)
+                self._leave_if_removed(domain)
+
+    # -- saving and restoring
+
+    def save(self, uuid: str, path: str) -> None:
+        """Save the definition to a file and stop."""
+        with self._in_turn(uuid) as domain:
+            with domain.lock:
+                _check_active_locked(domain)
+                definition, domain_id = domain.definition, domain.identity.id
+            write_image(path, definition, domain_id)
+            with domain.lock:
+                self._stop_locked(domain, SHUTOFF_SAVED, StoppedDetail.SAVED)
+            self._leave_if_removed(domain)
+
+    def restore(self, path: str, mode: StartMode = StartMode.DEFAULT) -> DomainIdentity:
+        """Start a domain from a file that ``save`` wrote; it runs, also when it was paused."""
+        self.state.make_room()
+        _refuse_paused(mode, "testDomainRestoreFlags")
+        definition = read_image(path)
+        return self._start_from(definition, RUNNING_RESTORED, StartedDetail.RESTORED)
+
+    def managed_save(self, uuid: str) -> None:
+        """Remember to restore at the next start, and stop."""
+        with self._in_turn(uuid) as domain, domain.lock:
+            _check_active_locked(domain)
+            if not domain.is_persistent:
+                text = "cannot do managed save for transient domain"
+                raise invalid(domain, text, "persistent")
+            domain.has_managed_save = True
+            self._stop_locked(domain, SHUTOFF_SAVED, StoppedDetail.SAVED)
+
+    def managed_save_remove(self, uuid: str) -> None:
+        """Throw the managed save away; nothing happens when there is none."""
+        with self._in_turn(uuid) as domain, domain.lock:
+            domain.has_managed_save = False
+
+    def close(self) -> None:
+        """Let all domains go; no event tells of it."""
+        self.state.close()
+
+    # -- what the operations have in common
+
+    @contextmanager
+    def _in_turn(self, uuid: str) -> Iterator[TestDomain]:
+        self.state.make_room()
+        domain = self._domains.by_uuid(uuid)
+        with domain.turn:
+            self._domains.check_present(domain)
+            yield domain
+
+    def _push_locked(self, domain: TestDomain, event: Lifecycle, detail: Detail) -> None:
+        assert_held(domain.lock)
+        self.state.push(_from_object(domain, event, detail, time=self._time()))
+
+    def _start_from(
+        self, definition: DomainDefinition, state: StateAndReason, detail: StartedDetail
+    ) -> DomainIdentity:
+        with self._domains.coming(definition, _transient) as (domain, is_new), domain.lock:
+            if not is_new and domain.is_active:
+                text = f"domain '{domain.identity.name}' is already active"
+                raise invalid(domain, text, "shutoff")
+            if not is_new:  # it comes back to its own definition when it stops
+                domain.next_definition = domain.next_definition or domain.definition
+                domain.set_definition_locked(definition)
+            self._start_locked(domain, state, detail)
+            return domain.identity
+
+    def _start_locked(
+        self, domain: TestDomain, state: StateAndReason, detail: StartedDetail
+    ) -> None:
+        domain.state = state
+        domain.set_id_locked(next(self._ids))
+        self._push_locked(domain, Lifecycle.STARTED, detail)
+
+    def _stop_locked(
+        self, domain: TestDomain, state: StateAndReason, detail: StoppedDetail
+    ) -> None:
+        domain.state = state
+        domain.set_id_locked(INACTIVE_ID)
+        domain.is_removed = not domain.is_persistent
+        if domain.next_definition is not None:
+            domain.set_definition_locked(domain.next_definition)
+            domain.next_definition = None
+        self._push_locked(domain, Lifecycle.STOPPED, detail)
+
+    def _leave_if_removed(self, domain: TestDomain) -> None:
+        if domain.is_removed:
+            self._domains.remove(domain)
+
+    def _boot_again(self, uuid: str) -> None:
+        with self._in_turn(uuid) as domain, domain.lock:
+            _check_active_locked(domain)
+            domain.state = RUNNING_BOOTED
+
+
+def _check_active_locked(domain: TestDomain) -> None:
+    assert_held(domain.lock)
+    if not domain.is_active:
+        raise invalid(domain, "domain is not running", "running or paused")
+
+
+def _refuse_paused(mode: StartMode, function: str) -> None:
+    # libvirt's test driver has no flag for it; to start and then suspend is two events.
+    if mode is StartMode.PAUSED:
+        raise InvalidArgumentError(f"unsupported flags (0x1) in function {function}")
+
+
+def _check_name(name: str) -> None:
+    if "/" in name:
+        raise DefinitionError(f"XML error: name {name} cannot contain '/'")
+    try:
+        check_name(name)
+    except ValueError as error:
+        raise InvalidArgumentError(str(error)) from error
