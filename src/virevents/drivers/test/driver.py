@@ -173,28 +173,30 @@ class TestDriver(Driver):
         self.state.make_room()
         domain = self._domains.by_uuid(uuid)
         with domain.turn:
-            self._domains.check_present(domain)
+            if domain.is_removed:
+                self._domains.check_present(domain)
             with domain.lock:
                 if domain.state[0] is not _IS_RUNNING:
                     raise not_in_that_state(
                         domain, f"domain '{domain.identity.name}' not running", "running"
                     )
                 domain.state = PAUSED_BY_USER
-                self.state.push(_from_object(domain, _SUSPENDED, _PAUSED, time=self._time()))
+                self.state.push(LifecycleEvent(domain.identity, _SUSPENDED, _PAUSED, self._time()))
 
     def resume(self, uuid: str) -> None:
         """Let a paused domain run."""
         self.state.make_room()
         domain = self._domains.by_uuid(uuid)
         with domain.turn:
-            self._domains.check_present(domain)
+            if domain.is_removed:
+                self._domains.check_present(domain)
             with domain.lock:
                 if domain.state[0] is not _IS_PAUSED:
                     raise not_in_that_state(
                         domain, f"domain '{domain.identity.name}' not paused", "paused"
                     )
                 domain.state = RUNNING_UNPAUSED
-                self.state.push(_from_object(domain, _RESUMED, _UNPAUSED, time=self._time()))
+                self.state.push(LifecycleEvent(domain.identity, _RESUMED, _UNPAUSED, self._time()))
 
     # -- coming and going
 
