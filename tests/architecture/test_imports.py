@@ -68,8 +68,10 @@ assert asyncio.run(watch()) == ["suspended"]
 _CODECS: Final = """\
 import json
 from virevents import model
-identity = model.DomainIdentity("test", "6695eb01-f6a4-8304-79aa-97f2502e193f", 1)
-assert json.loads(json.dumps(identity.name)) == "test"
+domain = model.DomainIdentity("test", "6695eb01-f6a4-8304-79aa-97f2502e193f", 1)
+started = model.Lifecycle.STARTED
+event = model.LifecycleEvent(domain, started, model.StartedDetail.BOOTED, 0.25)
+assert json.loads(json.dumps(model.event_fields(event)))["detail"] == "booted"
 """
 
 _LINUX_ONLY: Final = """\
