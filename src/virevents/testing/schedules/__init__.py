@@ -23,6 +23,9 @@ What a thread raises, a failed final check, a lock against the order, a deadlock
 that does not end fail it. Code that waits with a timeout waits in virtual time. Threads that the
 code under test starts itself take part as daemons: they may be idle at the end, at a doorbell.
 
+Code that needs a ``Loop`` gets the shipping one, run by a thread of the schedule, from
+``start_loop(run)``.
+
 Code that uses locks of its own gets steps by ``run.lock(name)`` and ``run.switch(what)``, and
 ``Rules(lines=(module,))`` makes a step of every line of a module.
 
@@ -37,6 +40,7 @@ from virevents.testing.schedules.errors import (
     ScheduleError,
     SeedError,
 )
+from virevents.testing.schedules.eventloop import ExploredEventLoop, start_loop
 from virevents.testing.schedules.rules import Rules
 from virevents.testing.schedules.run import Run, StuckError
 from virevents.testing.schedules.search import (
@@ -52,6 +56,7 @@ __all__ = [
     "Blocked",
     "DeadlockError",
     "Exploration",
+    "ExploredEventLoop",
     "ExploredThread",
     "Moment",
     "Rules",
@@ -64,4 +69,5 @@ __all__ = [
     "explore",
     "explore_randomly",
     "replay",
+    "start_loop",
 ]

@@ -173,35 +173,42 @@ class ExploredBell(Waitable):
 class ExploredWakeSignal(Waitable):
     """What wakes a loop; open while it is signalled."""
 
-    __slots__ = ("_run", "is_closed")
+    __slots__ = ("_number", "_run", "is_closed", "on_change")
 
     is_rest = True
 
-    def __init__(self, run: Scheduler, name: str) -> None:
+    def __init__(self, run: Scheduler, name: str, number: int) -> None:
         super().__init__(name, is_open=False)
         self._run: Final = run
+        self._number: Final = number
         self.is_closed = False  # the running thread only
+        self.on_change: Callable[[], None] | None = None  # the running thread only
 
     def fileno(self) -> int:
         """Return a number that stands for it, or -1 when it is closed."""
-        return -1 if self.is_closed else id(self)
+        return -1 if self.is_closed else self._number
 
     def signal(self) -> None:
         """Make it readable."""
         self._run.after(f"is about to signal {self.name}")
-        self.is_open = not self.is_closed
+        self._set(is_open=not self.is_closed)
         self._run.after(f"signalled {self.name}")
 
     def clear(self) -> None:
         """Make it unreadable until the next signal."""
         self._run.after(f"is about to clear {self.name}")
-        self.is_open = False
+        self._set(is_open=False)
         self._run.after(f"cleared {self.name}")
 
     def close(self) -> None:
         """Ignore signals from now on."""
         self.is_closed = True
-        self.is_open = False
+        self._set(is_open=False)
+
+    def _set(self, *, is_open: bool) -> None:
+        self.is_open = is_open
+        if self.on_change is not None:
+            self.on_change()
 
 
 class ExploredLine(deque[T]):
@@ -247,6 +254,7 @@ class ExploredPrimitives:
     def __init__(self, run: Scheduler, *, is_checked: bool) -> None:
         self._run: Final = run
         self._is_checked: Final = is_checked
+        self.signals: Final[dict[int, ExploredWakeSignal]] = {}  # the running thread only
 
     @property
     def is_checked(self) -> bool:
@@ -271,7 +279,9 @@ class ExploredPrimitives:
 
     def make_wake_signal(self, name: str) -> WakeSignal:
         """Make a signal for the loop of this exploration."""
-        return ExploredWakeSignal(self._run, name)
+        number = len(self.signals)
+        signal = self.signals[number] = ExploredWakeSignal(self._run, name, number)
+        return signal
 
     def start_thread(self, name: str, target: Callable[[], None]) -> None:
         """Have a daemon thread take part."""
