@@ -111,7 +111,16 @@ class DepthFirst:
         return node.options[node.index]
 
     def advance(self) -> bool:
-        """Go to the next schedule; tell whether there is one."""
+        """Go to the next schedule; tell whether there is one.
+
+        Raises:
+            UnstableScenarioError: The schedule ended before the choices it was to make.
+        """
+        if self._depth < len(self._path):
+            raise UnstableScenarioError(
+                f"the schedule ended before step {self._path[self._depth].step}, "
+                "which was there before"
+            )
         self._depth = 0
         while self._path:
             node = self._path[-1]

@@ -142,7 +142,7 @@ class Run:
         self, name: str, target: Callable[[], object], *, is_daemon: bool
     ) -> ExploredThread:
         """Have another thread take part."""
-        thread = ExploredThread(len(self._threads), name, target, is_daemon=is_daemon)
+        thread = ExploredThread(self, len(self._threads), name, target, is_daemon=is_daemon)
         self._threads.append(thread)
         self._alive.append(thread)
         self.after(f"starts {name}")

@@ -12,7 +12,7 @@ import threading
 import traceback
 from collections.abc import Callable
 from types import FrameType
-from typing import Final
+from typing import Final, Protocol
 
 from virevents.sync import SystemPrimitives
 
@@ -132,10 +132,19 @@ class Crew:
             self._ending.pop().join()
 
 
+class Waiter(Protocol):
+    """What a join needs of a run."""
+
+    def wait(self, waitable: Waitable, timeout: float | None, verb: str) -> bool:
+        """Be a step that needs *waitable* open; tell whether it is."""
+        ...
+
+
 class ExploredThread(Waitable):
     """One thread of a schedule; open once it has ended."""
 
     __slots__ = (
+        "_run",
         "choice",
         "deadline",
         "has_timed_out",
@@ -146,9 +155,16 @@ class ExploredThread(Waitable):
     )
 
     def __init__(
-        self, index: int, name: str, target: Callable[[], object], *, is_daemon: bool
+        self,
+        run: Waiter,
+        index: int,
+        name: str,
+        target: Callable[[], object],
+        *,
+        is_daemon: bool,
     ) -> None:
         super().__init__(name, is_open=False)
+        self._run: Final = run
         self.choice: Final = index << 1
         self.is_daemon: Final = is_daemon
         self.target: Callable[[], object] | None = target  # the running thread only
@@ -165,6 +181,10 @@ class ExploredThread(Waitable):
     def is_idle(self) -> bool:
         """Whether it may stay as it is when everything else has ended."""
         return self.is_daemon and self.waits_for.is_rest
+
+    def join(self) -> None:
+        """Wait for its end; on another thread of the same schedule."""
+        self._run.wait(self, None, "has seen the end of")
 
     def stack(self, without: tuple[str, ...]) -> str:
         """Return its stack while it is parked, leaving out files whose names start so."""
