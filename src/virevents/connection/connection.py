@@ -452,6 +452,10 @@ class Connection:
         with self._lock:
             left = list(self._callbacks)
         stuck = [c for c in left if not wait_for_end(c, max(0.0, deadline - monotonic()))]
+        for callback in stuck:
+            # A loop may have been closed with a hand-over that it had taken and not run.
+            if callback.delivery is not None:
+                callback.delivery.end(callback)
         if stuck:
             _log.warning(
                 "%s: %d callbacks had not returned when it was closed and are abandoned: %s",

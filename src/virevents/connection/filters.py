@@ -67,7 +67,7 @@ def _one_event_id(given: EventId | str) -> EventId:
     try:
         return EventId.parse(given)
     except (ValueError, TypeError) as error:
-        raise InvalidArgumentError(f"event id: {error}") from error
+        raise InvalidArgumentError(str(error)) from error
 
 
 def _lifecycles(given: Only) -> frozenset[Lifecycle]:

@@ -20,18 +20,20 @@ import logging
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVarTuple
 
 from virevents.clock import monotonic
 from virevents.dispatch.filters import Filter
 from virevents.errors import LocalProtocolError
 from virevents.model import DomainEvent, Gap
-from virevents.sync import MAILBOX, Failure, Gate, RankedLock, assert_nothing_held, call_out
+from virevents.sync import MAILBOX, Failure, Gate, RankedLock, assert_nothing_held, call_out, report
 
 if TYPE_CHECKING:
     from virevents.dispatch.delivery import Delivery
 
 __all__ = ["Callback", "Hooks"]
+
+Ts = TypeVarTuple("Ts")
 
 _log: Final = logging.getLogger("virevents.dispatch")
 
@@ -167,11 +169,10 @@ class Callback:
             for event in events:
                 if self.is_closed:
                     break
-                begun += 1
+                self.begun = begun = begun + 1
                 try:
                     function(event)  # call_out, inlined
                 except BaseException as error:  # noqa: BLE001  (C8; as call_out)
-                    self.begun = begun
                     self.note_error(event, error)
                 now = monotonic()
                 if now - before > slowest:  # noqa: PLR1730  (max() costs as much as the call)
@@ -179,32 +180,41 @@ class Callback:
                 before = now
         finally:
             self.thread_ident = 0
-            self.begun = begun
             self.slowest = slowest
 
     def tell_gap(self, gap: Gap) -> None:
         """Tell of lost events: by the gap hook, or in the log."""
         hook = self._hooks.on_gap
         if hook is None:
-            _log.warning(
+            report(
+                _log,
+                logging.WARNING,
                 "%s lost events %d to %d (%s of them matched): it is too slow for its capacity",
                 self.name,
                 gap.first,
                 gap.last,
                 "unknown" if gap.count is None else gap.count,
             )
-        elif not self.is_closed and isinstance(
-            call_out(f"on_gap of {self.name}", hook, gap), Failure
-        ):
-            self.errors += 1
+        elif not self.is_closed:
+            self._call_hook("on_gap", hook, gap)
 
     def note_error(self, event: DomainEvent, error: BaseException) -> None:
         """Log and count what the function raised on *event*, and offer it to ``on_error``."""
         self.errors += 1
-        _log.error("%s raised %s on %r", self.name, type(error).__name__, event, exc_info=error)
+        text = "%s raised %s on %r"
+        report(_log, logging.ERROR, text, self.name, type(error).__name__, event, error=error)
         hook = self._hooks.on_error
         if hook is not None:
-            call_out(f"on_error of {self.name}", hook, event, error)
+            self._call_hook("on_error", hook, event, error)
+
+    def _call_hook(self, what: str, hook: Callable[[*Ts], object], *args: *Ts) -> None:
+        """Run a hook as the callback itself is run: caught, counted, its thread known."""
+        before, self.thread_ident = self.thread_ident, threading.get_ident()
+        try:
+            if isinstance(call_out(f"{what} of {self.name}", hook, *args), Failure):
+                self.errors += 1
+        finally:
+            self.thread_ident = before
 
     def _is_last_locked(self) -> bool:
         if not self._is_ending or self._in_flight or self._is_released:
@@ -217,10 +227,8 @@ class Callback:
         self._function, self._hooks = None, _NO_HOOKS
         self.is_closed = True
         try:
-            if hook is not None and isinstance(
-                call_out(f"on_release of {self.name}", hook), Failure
-            ):
-                self.errors += 1
+            if hook is not None:
+                self._call_hook("on_release", hook)
         finally:
             if self._after_release is not None:
                 self._after_release()

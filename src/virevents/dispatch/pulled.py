@@ -21,7 +21,7 @@ from virevents.dispatch.callback import Callback
 from virevents.dispatch.delivery import Delivery
 from virevents.dispatch.mailbox import Mailbox, Taken
 from virevents.model import DomainEvent, Gap
-from virevents.sync import Gate, Role, in_role
+from virevents.sync import Gate, Role, in_role, report
 
 __all__ = ["AsyncioDelivery", "PulledDelivery", "to_asyncio"]
 
@@ -117,7 +117,8 @@ class AsyncioDelivery(PulledDelivery):
         try:
             self._loop.call_soon_threadsafe(self._run_on_loop)
         except RuntimeError:  # the loop is closed
-            _log.warning("%s: its asyncio loop is closed; it ends", self._callback.name)
+            text = "%s: its asyncio loop is closed; it ends"
+            report(_log, logging.WARNING, text, self._callback.name)
             self._callback.is_closed = True
             self._run_elsewhere(self._run_the_end)
 

@@ -5,7 +5,7 @@ Everything that blocks, switches threads or runs a user's code comes from here, 
 of ``docs/concurrency.md`` are checked in one place and a schedule explorer can take over.
 """
 
-from virevents.sync.callout import Failure, call_out
+from virevents.sync.callout import Failure, call_out, report
 from virevents.sync.doorbell import Doorbell, SystemDoorbell, WakeDescriptor, WakeSignal
 from virevents.sync.fork import Birth, after_fork_in_child
 from virevents.sync.gate import Gate
@@ -88,4 +88,5 @@ __all__ = [
     "is_loop_thread",
     "primitives",
     "refuse_to_block",
+    "report",
 ]

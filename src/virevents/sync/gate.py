@@ -59,10 +59,10 @@ class Gate:
                 loop thread.
             WouldBlockError: This is a loop thread, where locks are not checked.
         """
+        if are_locks_checked():  # also when it is open: walking a bad path once is enough
+            self._check()
         if self._event.is_set():
             return True
-        if are_locks_checked():
-            self._check()
         refuse_to_block(f"waiting for {self.name}")
         return self._event.wait(timeout)
 
