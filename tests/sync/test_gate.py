@@ -54,11 +54,13 @@ def test_a_turn_may_be_held() -> None:
         assert not Gate("the disk").wait(0.0)
 
 
-def test_an_open_gate_asks_nothing() -> None:
+def test_a_bad_path_is_found_also_where_the_gate_happens_to_be_open() -> None:
     gate = Gate("the end")
     gate.open()
-    with RankedLock(DOMAIN), in_role(Role.LOOP, "loop"):
-        assert gate.wait(None)
+    with RankedLock(DOMAIN), pytest.raises(LockOrderError):
+        gate.wait(None)
+    with in_role(Role.LOOP, "loop"), pytest.raises(LockOrderError):
+        gate.wait(None)
 
 
 def test_not_on_a_loop() -> None:
