@@ -4,10 +4,11 @@
 The asyncio face of the same is ``virevents.aio``.
 """
 
-from virevents.connection.connection import Connection, DeliveryName, open
+from virevents.connection.connection import Connection, DeliveryName
 from virevents.connection.domain import Domain
 from virevents.connection.expect import Expectation
 from virevents.connection.filters import EventIds, Only
+from virevents.connection.opening import open
 from virevents.connection.process import Process, current_process
 from virevents.connection.statistics import ConnectionStats
 from virevents.connection.streams import EventStream

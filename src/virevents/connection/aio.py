@@ -18,13 +18,14 @@ from types import TracebackType
 from typing import Final, Literal, ParamSpec, Self, TypeVar, overload
 
 from virevents.connection import connection as threaded
+from virevents.connection import opening
+from virevents.connection.async_domain import Domain
 from virevents.connection.async_events import (
     AsyncCallback,
     AsyncEventStream,
     AsyncSubscription,
     is_in_callback,
 )
-from virevents.connection.domain import Domain as ThreadedDomain
 from virevents.connection.filters import EventIds, Only, make_filter
 from virevents.connection.process import current_process
 from virevents.connection.statistics import ConnectionStats
@@ -32,7 +33,7 @@ from virevents.connection.streams import taken_from_a_stream
 from virevents.dispatch import Callback, Hooks
 from virevents.drivers import Capability
 from virevents.errors import ExpectTimeout, InternalError
-from virevents.model import DomainEvent, Gap, Lifecycle, LifecycleEvent, StateAndReason
+from virevents.model import DomainEvent, Gap, Lifecycle, LifecycleEvent
 
 __all__ = [
     "AsyncEventStream",
@@ -79,31 +80,31 @@ class Connection:
         """The operations that its driver has."""
         return self._inner.capabilities
 
-    async def list(self, *, active: bool | None = None) -> list["Domain"]:
+    async def list(self, *, active: bool | None = None) -> list[Domain]:
         """List the domains; with *active*, only the running or only the inactive ones."""
         return [Domain(self, found) for found in await self.call(self._inner.list, active=active)]
 
-    async def lookup(self, name: str) -> "Domain":
+    async def lookup(self, name: str) -> Domain:
         """Find a domain by name."""
         return Domain(self, await self.call(self._inner.lookup, name))
 
-    async def lookup_uuid(self, uuid: str) -> "Domain":
+    async def lookup_uuid(self, uuid: str) -> Domain:
         """Find a domain by uuid."""
         return Domain(self, await self.call(self._inner.lookup_uuid, uuid))
 
-    async def lookup_id(self, domain_id: int) -> "Domain":
+    async def lookup_id(self, domain_id: int) -> Domain:
         """Find a running domain by id."""
         return Domain(self, await self.call(self._inner.lookup_id, domain_id))
 
-    async def define(self, xml: str) -> "Domain":
+    async def define(self, xml: str) -> Domain:
         """Define a domain, or update the definition of the one with that uuid."""
         return Domain(self, await self.call(self._inner.define, xml))
 
-    async def create(self, xml: str, *, paused: bool = False) -> "Domain":
+    async def create(self, xml: str, *, paused: bool = False) -> Domain:
         """Start a domain that is gone when it stops."""
         return Domain(self, await self.call(self._inner.create, xml, paused=paused))
 
-    async def restore(self, path: str, *, paused: bool | None = None) -> "Domain":
+    async def restore(self, path: str, *, paused: bool | None = None) -> Domain:
         """Start a domain from a file that ``save`` wrote."""
         return Domain(self, await self.call(self._inner.restore, path, paused=paused))
 
@@ -112,7 +113,7 @@ class Connection:
         self,
         *,
         event_id: Literal["lifecycle"] = "lifecycle",
-        domain: "Domain | None" = None,
+        domain: Domain | None = None,
         only: Only | None = None,
         capacity: int = 10_000,
     ) -> AsyncEventStream[LifecycleEvent]: ...
@@ -122,7 +123,7 @@ class Connection:
         self,
         *,
         event_id: EventIds,
-        domain: "Domain | None" = None,
+        domain: Domain | None = None,
         only: Only | None = None,
         capacity: int = 10_000,
     ) -> AsyncEventStream[DomainEvent]: ...
@@ -131,7 +132,7 @@ class Connection:
         self,
         *,
         event_id: EventIds = "lifecycle",
-        domain: "Domain | None" = None,
+        domain: Domain | None = None,
         only: Only | None = None,
         capacity: int = 10_000,
     ) -> AsyncEventStream[LifecycleEvent] | AsyncEventStream[DomainEvent]:
@@ -147,7 +148,7 @@ class Connection:
         callback: Callable[[LifecycleEvent], object],
         *,
         event_id: Literal["lifecycle"] = "lifecycle",
-        domain: "Domain | None" = None,
+        domain: Domain | None = None,
         only: Only | None = None,
         capacity: int = 10_000,
         on_gap: Callable[[Gap], object] | None = None,
@@ -161,7 +162,7 @@ class Connection:
         callback: Callable[[DomainEvent], object],
         *,
         event_id: EventIds,
-        domain: "Domain | None" = None,
+        domain: Domain | None = None,
         only: Only | None = None,
         capacity: int = 10_000,
         on_gap: Callable[[Gap], object] | None = None,
@@ -174,7 +175,7 @@ class Connection:
         callback: Callable[[E], object],
         *,
         event_id: EventIds = "lifecycle",
-        domain: "Domain | None" = None,
+        domain: Domain | None = None,
         only: Only | None = None,
         capacity: int = 10_000,
         on_gap: Callable[[Gap], object] | None = None,
@@ -193,7 +194,7 @@ class Connection:
         stream = self._stream(event_id, domain, only, capacity, hooks=hooks, function=function)
         return AsyncSubscription(stream, self._inner.driver_state, function)
 
-    def expect(self, domain: "Domain", event: Lifecycle | str, *, timeout: float) -> "Expectation":
+    def expect(self, domain: Domain, event: Lifecycle | str, *, timeout: float) -> "Expectation":
         """Listen for a lifecycle event of *domain* while an ``async with`` block runs.
 
         See ``virevents.Connection.expect``.
@@ -238,7 +239,7 @@ class Connection:
     def _stream(
         self,
         event_id: EventIds,
-        domain: "Domain | None",
+        domain: Domain | None,
         only: Only | None,
         capacity: int,
         *,
@@ -263,120 +264,6 @@ class Connection:
         wanted = make_filter(event_id, None if domain is None else domain.uuid, only)
         inner.register(function or taken_from_a_stream, wanted, deliver, hooks=hooks)
         return made[0]
-
-
-class Domain:
-    """A handle of one domain, for asyncio. See ``virevents.Domain``."""
-
-    __slots__ = ("_connection", "_inner")
-
-    def __init__(self, connection: Connection, inner: ThreadedDomain) -> None:
-        self._connection: Final = connection
-        self._inner: Final = inner
-
-    @property
-    def uuid(self) -> str:
-        """Its uuid."""
-        return self._inner.uuid
-
-    @property
-    def name(self) -> str:
-        """Its name now; the last one known when it has gone."""
-        return self._inner.name
-
-    @property
-    def id(self) -> int:
-        """Its id now: positive while it runs, else -1."""
-        return self._inner.id
-
-    @property
-    def is_active(self) -> bool:
-        """Whether it runs (a paused one does)."""
-        return self._inner.is_active
-
-    @property
-    def is_persistent(self) -> bool:
-        """Whether it stays when it stops."""
-        return self._inner.is_persistent
-
-    @property
-    def has_managed_save(self) -> bool:
-        """Whether the next start restores a saved state."""
-        return self._inner.has_managed_save
-
-    async def state(self) -> StateAndReason:
-        """Return its state and the reason of it."""
-        return await self._connection.call(self._inner.state)
-
-    async def xml(self, *, inactive: bool = False) -> str:
-        """Return its definition as XML."""
-        return await self._connection.call(self._inner.xml, inactive=inactive)
-
-    async def start(self, *, paused: bool = False) -> None:
-        """Start it; from its managed save when there is one."""
-        await self._connection.call(self._inner.start, paused=paused)
-
-    async def suspend(self) -> None:
-        """Pause its processors; nothing happens when they are paused."""
-        await self._connection.call(self._inner.suspend)
-
-    async def resume(self) -> None:
-        """Let it run again."""
-        await self._connection.call(self._inner.resume)
-
-    async def shutdown(self) -> None:
-        """Ask the guest to power off."""
-        await self._connection.call(self._inner.shutdown)
-
-    async def reboot(self) -> None:
-        """Ask the guest to reboot."""
-        await self._connection.call(self._inner.reboot)
-
-    async def reset(self) -> None:
-        """Reset the machine, without asking the guest."""
-        await self._connection.call(self._inner.reset)
-
-    async def destroy(self) -> None:
-        """Stop it now, without asking the guest."""
-        await self._connection.call(self._inner.destroy)
-
-    async def undefine(self) -> None:
-        """Remove its definition."""
-        await self._connection.call(self._inner.undefine)
-
-    async def save(self, path: str) -> None:
-        """Save its running state to the file *path* and stop it."""
-        await self._connection.call(self._inner.save, path)
-
-    async def managed_save(self) -> None:
-        """Save its running state where the next start finds it, and stop it."""
-        await self._connection.call(self._inner.managed_save)
-
-    async def managed_save_remove(self) -> None:
-        """Throw its managed save away."""
-        await self._connection.call(self._inner.managed_save_remove)
-
-    async def rename(self, name: str) -> None:
-        """Give it another name; it must not run."""
-        await self._connection.call(self._inner.rename, name)
-
-    async def core_dump(self, path: str, *, crash: bool = False) -> None:
-        """Write the guest's memory to the file *path*."""
-        await self._connection.call(self._inner.core_dump, path, crash=crash)
-
-    def __eq__(self, other: object) -> bool:
-        """Two handles of one domain on one connection are equal."""
-        if not isinstance(other, Domain):
-            return NotImplemented
-        return self._inner == other._inner
-
-    def __hash__(self) -> int:
-        """Hash by the uuid."""
-        return hash(self._inner)
-
-    def __repr__(self) -> str:
-        """Name it."""
-        return f"<aio {self._inner!r}>"
 
 
 class Expectation:
@@ -476,7 +363,7 @@ def open(uri: str, *, read_only: bool = False, timeout: float = 30.0) -> _Openin
         machinery = process.enter()
         try:
             inner = await _elsewhere(
-                machinery.run_elsewhere, threaded.open, uri, read_only=read_only, timeout=timeout
+                machinery.run_elsewhere, opening.open, uri, read_only=read_only, timeout=timeout
             )
         finally:
             machinery.run_elsewhere(lambda: process.leave(machinery, 0.0))

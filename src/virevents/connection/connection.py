@@ -31,7 +31,6 @@ from virevents.connection.process import (
     Machinery,
     Process,
     SharedDriver,
-    current_process,
 )
 from virevents.connection.statistics import ConnectionStats, connection_stats
 from virevents.connection.streams import EventStream, taken_from_a_stream
@@ -59,7 +58,7 @@ from virevents.sync import (
     refuse_to_block,
 )
 
-__all__ = ["Connection", "DeliveryName", "open"]
+__all__ = ["CLOSE_MAY_TAKE", "Connection", "DeliveryName"]
 
 _log: Final = logging.getLogger("virevents.connection")
 
@@ -69,7 +68,7 @@ DeliveryName = Literal["isolated", "direct"] | asyncio.AbstractEventLoop
 """How a callback is run: on a worker, on the loop thread, or on an asyncio loop."""
 
 # How long ``close`` waits for callbacks that are still running, in seconds.
-_CLOSE_MAY_TAKE: Final = 5.0
+CLOSE_MAY_TAKE: Final = 5.0
 
 
 class _Phase(Enum):
@@ -388,7 +387,7 @@ class Connection:
             callback.is_closed = True
         return True
 
-    def close(self, *, timeout: float = _CLOSE_MAY_TAKE) -> bool:
+    def close(self, *, timeout: float = CLOSE_MAY_TAKE) -> bool:
         """Close the connection: from any state, twice, from inside a callback (C11).
 
         In this order: refuse new calls; take its callbacks off; let the driver go, which ends
@@ -408,7 +407,7 @@ class Connection:
         self.begin_close()
         return self.finish_close(timeout=timeout, may_wait=not is_callback_thread())
 
-    def finish_close(self, *, timeout: float = _CLOSE_MAY_TAKE, may_wait: bool) -> bool:
+    def finish_close(self, *, timeout: float = CLOSE_MAY_TAKE, may_wait: bool) -> bool:
         """Do the rest of ``close`` after ``begin_close``; for faces built on this one.
 
         Args:
@@ -539,30 +538,3 @@ class Connection:
         raise InvalidArgumentError(
             f"delivery: expected 'isolated', 'direct' or an asyncio loop, met {delivery!r}"
         )
-
-
-def open(uri: str, *, read_only: bool = False, timeout: float = 30.0) -> Connection:
-    """Open a hypervisor.
-
-    Args:
-        uri: libvirt's form: ``test:///default``, ``qemu:///embed?root=DIR``.
-        read_only: Refuse modifying calls.
-        timeout: The longest wait in seconds for another thread that opens or closes it now.
-
-    Raises:
-        InvalidArgumentError: *uri* is no connection URI, or has an unknown parameter.
-        OpenError: No driver has it, or it could not be opened.
-        WouldBlockError: This thread runs an event loop; see ``virevents.aio.open``.
-    """
-    refuse_to_block("open")
-    parsed = ConnectionUri.parse(uri)
-    process = current_process()
-    machinery = process.enter()
-    try:
-        shared, driver = process.hold_driver(parsed, machinery, timeout)
-    except BaseException:
-        process.leave(machinery, monotonic() + _CLOSE_MAY_TAKE)
-        raise
-    connection = Connection(parsed, process, machinery, shared, driver, read_only=read_only)
-    process.add(connection)
-    return connection
