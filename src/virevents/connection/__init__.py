@@ -4,7 +4,8 @@
 The asyncio face of the same is ``virevents.aio``.
 """
 
-from virevents.connection.connection import Connection, DeliveryName
+from virevents.connection.connection import Connection
+from virevents.connection.deliveries import DeliveryName
 from virevents.connection.domain import Domain
 from virevents.connection.expect import Expectation
 from virevents.connection.filters import EventIds, Only

@@ -15,7 +15,6 @@ Invariants, each with a test of its name in ``tests/connection/test_connection.p
     refused_when_closed  every call on a closed connection raises ``ClosedError``
 """
 
-import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
@@ -24,6 +23,7 @@ from types import TracebackType
 from typing import Final, Literal, Self, TypeVar, overload
 
 from virevents.clock import monotonic
+from virevents.connection.deliveries import DeliveryName, make_delivery
 from virevents.connection.domain import Domain
 from virevents.connection.expect import Expectation
 from virevents.connection.filters import EventIds, Only, make_filter
@@ -42,8 +42,6 @@ from virevents.dispatch import (
     EventState,
     Filter,
     Hooks,
-    isolated,
-    to_asyncio,
 )
 from virevents.drivers import Capability, ConnectionUri, Driver, StartMode
 from virevents.errors import ClosedError, InvalidArgumentError, ReadOnlyError
@@ -58,14 +56,11 @@ from virevents.sync import (
     refuse_to_block,
 )
 
-__all__ = ["CLOSE_MAY_TAKE", "Connection", "DeliveryName"]
+__all__ = ["CLOSE_MAY_TAKE", "Connection"]
 
 _log: Final = logging.getLogger("virevents.connection")
 
 E = TypeVar("E", bound=DomainEvent)
-
-DeliveryName = Literal["isolated", "direct"] | asyncio.AbstractEventLoop
-"""How a callback is run: on a worker, on the loop thread, or on an asyncio loop."""
 
 # How long ``close`` waits for callbacks that are still running, in seconds.
 CLOSE_MAY_TAKE: Final = 5.0
@@ -245,7 +240,7 @@ class Connection:
         made = self.register(
             callback,  # type: ignore[arg-type]  # the filter lets only that kind through
             make_filter(event_id, domain, only),
-            lambda record: self._delivery(record, delivery, capacity),
+            lambda record: make_delivery(record, delivery, capacity, self._machinery),
             hooks=hooks,
         )
         return Subscription(self._driver.state, made)
@@ -526,15 +521,3 @@ class Connection:
     def _refuse(self) -> None:
         self._birth.check(f"the connection to {self.uri}")
         raise ClosedError(f"the connection to {self.uri} is closed")
-
-    def _delivery(self, callback: Callback, delivery: DeliveryName, capacity: int) -> Delivery:
-        if delivery == "isolated":
-            return isolated(self._machinery.pool, callback, capacity=capacity)
-        if delivery == "direct":
-            return DirectDelivery()
-        if isinstance(delivery, asyncio.AbstractEventLoop):
-            elsewhere = self._machinery.run_elsewhere
-            return to_asyncio(delivery, callback, capacity=capacity, run_elsewhere=elsewhere)
-        raise InvalidArgumentError(
-            f"delivery: expected 'isolated', 'direct' or an asyncio loop, met {delivery!r}"
-        )
