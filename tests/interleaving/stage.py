@@ -46,8 +46,11 @@ class Listener:
         self.is_inside = False
         self.must_not_run = False
         self._on_event: Final = on_event
+        self.ends = 0
         hooks = Hooks(on_gap=self.gaps.append, on_release=self._on_release)
-        self.callback: Final = Callback(self, Filter(), hooks=hooks, name="listener")
+        self.callback: Final = Callback(
+            self, Filter(), hooks=hooks, name="listener", after_release=self._after_release
+        )
 
     def __call__(self, met: DomainEvent) -> None:
         assert not self.is_inside, "two calls of one subscription at once"
@@ -63,6 +66,9 @@ class Listener:
     def _on_release(self) -> None:
         assert not self.is_inside, "released while a call was in flight"
         self.releases += 1
+
+    def _after_release(self) -> None:
+        self.ends += 1
 
 
 class Shelf:
