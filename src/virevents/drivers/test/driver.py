@@ -19,7 +19,13 @@ from dataclasses import replace
 from itertools import count
 from typing import ClassVar, Final
 
-from virevents.definition import DomainDefinition, check_name, parse_definition, to_xml
+from virevents.definition import (
+    DomainDefinition,
+    LifecycleAction,
+    check_name,
+    parse_definition,
+    to_xml,
+)
 from virevents.drivers.base import Capability, Driver, DriverContext, StartMode
 from virevents.drivers.domains import DomainList
 from virevents.drivers.test.domain import (
@@ -72,6 +78,8 @@ _UNPAUSED: Final = ResumedDetail.UNPAUSED
 _IS_RUNNING: Final = DomainState.RUNNING
 _IS_PAUSED: Final = DomainState.PAUSED
 
+_BOOTS_AGAIN: Final = frozenset({LifecycleAction.RESTART, LifecycleAction.RENAME_RESTART})
+
 
 def _not_found(what: str, value: object) -> DomainNotFoundError:
     del what, value  # libvirt's test driver says no more
@@ -103,9 +111,10 @@ class TestDriver(Driver):
     def populate(self, definition: DomainDefinition, state: StateAndReason) -> None:
         """List a domain without an event; before anybody has the driver."""
         with self._domains.coming(definition, _persistent) as (domain, _), domain.lock:
-            domain.state = state
-            if state.state is not DomainState.SHUTOFF:
-                domain.set_id_locked(next(self._ids))
+            if state.state is DomainState.SHUTOFF:
+                domain.state = state
+            else:
+                self._run_locked(domain, state)
 
     def inject(self, event: DomainEvent) -> int:
         """Push *event* as if a hypervisor had told it; for tests of what listens.
@@ -205,13 +214,14 @@ class TestDriver(Driver):
         self.state.make_room()
         definition = parse_definition(xml)
         with self._domains.coming(definition, _persistent) as (domain, is_new), domain.lock:
-            was_defined = domain.is_persistent and not is_new
+            # As libvirt: what runs and was never defined has no definition to update yet.
+            is_added = is_new or (domain.is_active and domain.next_definition is None)
             domain.is_persistent = True
             if domain.is_active:
                 domain.next_definition = definition
             else:
                 domain.set_definition_locked(definition)
-            detail = DefinedDetail.UPDATED if was_defined else DefinedDetail.ADDED
+            detail = DefinedDetail.ADDED if is_added else DefinedDetail.UPDATED
             self._push_locked(domain, Lifecycle.DEFINED, detail)
             return domain.identity
 
@@ -222,10 +232,7 @@ class TestDriver(Driver):
                 if domain.has_managed_save:
                     text = "Refusing to undefine while domain managed save image exists"
                     raise invalid(domain, text, "no managed save")
-                if not domain.is_persistent:
-                    raise invalid(domain, "cannot undefine transient domain", "persistent")
-                domain.is_persistent = False
-                domain.next_definition = None
+                domain.is_persistent = False  # a transient one is no error, as libvirt has it
                 domain.is_removed = not domain.is_active
                 self._push_locked(domain, Lifecycle.UNDEFINED, UndefinedDetail.REMOVED)
             self._leave_if_removed(domain)
@@ -267,26 +274,30 @@ class TestDriver(Driver):
             if domain.is_active:
                 text = f"Domain '{domain.identity.name}' is already running"
                 raise not_in_that_state(domain, text, "shutoff")
-            domain.has_managed_save = False
             self._start_locked(domain, RUNNING_BOOTED, StartedDetail.BOOTED)
 
     def shutdown(self, uuid: str) -> None:
-        """Ask the guest to power off; it obeys at once."""
+        """Ask the guest to power off; it obeys at once, and ``<on_poweroff>`` says what follows."""
         with self._in_turn(uuid) as domain:
             with domain.lock:
                 if not domain.is_active:
                     text = f"domain '{domain.identity.name}' not running"
                     raise not_in_that_state(domain, text, "running")
-                self._stop_locked(domain, SHUTOFF_SHUTDOWN, StoppedDetail.SHUTDOWN)
+                self._follow_locked(domain, domain.definition.on_poweroff)
             self._leave_if_removed(domain)
 
     def reboot(self, uuid: str) -> None:
-        """Ask the guest to reboot; no event, as in libvirt's test driver."""
-        self._boot_again(uuid)
+        """Ask the guest to reboot; ``<on_reboot>`` says what follows, by default no event."""
+        with self._in_turn(uuid) as domain:
+            with domain.lock:
+                _check_active_locked(domain)
+                self._follow_locked(domain, domain.definition.on_reboot)
+            self._leave_if_removed(domain)
 
     def reset(self, uuid: str) -> None:
-        """Reset the machine; no event, as in libvirt's test driver."""
-        self._boot_again(uuid)
+        """Reset the machine; no event and no other state, as in libvirt's test driver."""
+        with self._in_turn(uuid) as domain, domain.lock:
+            _check_active_locked(domain)
 
     def destroy(self, uuid: str) -> None:
         """Stop the domain now."""
@@ -369,7 +380,7 @@ class TestDriver(Driver):
                 text = f"domain '{domain.identity.name}' is already active"
                 raise invalid(domain, text, "shutoff")
             if not is_new:  # it comes back to its own definition when it stops
-                domain.next_definition = domain.next_definition or domain.definition
+                domain.next_definition = domain.definition
                 domain.set_definition_locked(definition)
             self._start_locked(domain, state, detail)
             return domain.identity
@@ -377,9 +388,22 @@ class TestDriver(Driver):
     def _start_locked(
         self, domain: TestDomain, state: StateAndReason, detail: StartedDetail
     ) -> None:
-        domain.state = state
-        domain.set_id_locked(next(self._ids))
+        self._run_locked(domain, state)
         self._push_locked(domain, Lifecycle.STARTED, detail)
+
+    def _run_locked(self, domain: TestDomain, state: StateAndReason) -> None:
+        domain.state = state
+        domain.has_managed_save = False
+        domain.set_id_locked(next(self._ids))
+        if domain.is_persistent and domain.next_definition is None:
+            domain.next_definition = domain.definition
+
+    def _follow_locked(self, domain: TestDomain, action: LifecycleAction) -> None:
+        """Do what the definition wants when the guest has powered off or rebooted."""
+        if action in _BOOTS_AGAIN:
+            domain.state = RUNNING_BOOTED
+        else:
+            self._stop_locked(domain, SHUTOFF_SHUTDOWN, StoppedDetail.SHUTDOWN)
 
     def _stop_locked(
         self, domain: TestDomain, state: StateAndReason, detail: StoppedDetail
@@ -395,11 +419,6 @@ class TestDriver(Driver):
     def _leave_if_removed(self, domain: TestDomain) -> None:
         if domain.is_removed:
             self._domains.remove(domain)
-
-    def _boot_again(self, uuid: str) -> None:
-        with self._in_turn(uuid) as domain, domain.lock:
-            _check_active_locked(domain)
-            domain.state = RUNNING_BOOTED
 
 
 def _check_active_locked(domain: TestDomain) -> None:

@@ -9,9 +9,8 @@ Immutable.
 from pathlib import Path
 from typing import Final
 
-from virevents.definition import XML_SIZE_MAX, DomainDefinition, DomainType, parse_node
+from virevents.definition import XML_SIZE_MAX, DomainDefinition, DomainType, NodeDomain, parse_node
 from virevents.drivers.base import Driver, DriverContext, DriverFactory
-from virevents.drivers.test.domain import PAUSED_BY_USER, RUNNING_BOOTED, SHUTOFF_UNKNOWN
 from virevents.drivers.test.driver import TestDriver
 from virevents.drivers.uri import ConnectionUri
 from virevents.errors import DefinitionError, OpenError
@@ -22,20 +21,19 @@ __all__ = ["TEST"]
 DEFAULT_PATH: Final = "/default"
 
 # What ``test:///default`` begins with; libvirt's has these names, numbers and sizes.
-_DEFAULT_DOMAIN: Final = DomainDefinition(
-    name="test",
-    uuid="6695eb01-f6a4-8304-79aa-97f2502e193f",
-    memory_kib=8_388_608,
-    current_memory_kib=2_097_152,
-    vcpus=2,
-    domain_type=DomainType.TEST,
+_DEFAULT: Final = (
+    NodeDomain(
+        DomainDefinition(
+            name="test",
+            uuid="6695eb01-f6a4-8304-79aa-97f2502e193f",
+            memory_kib=8_388_608,
+            current_memory_kib=2_097_152,
+            vcpus=2,
+            domain_type=DomainType.TEST,
+        ),
+        DomainState.RUNNING,
+    ),
 )
-
-_BEGINNINGS: Final = {
-    DomainState.RUNNING: RUNNING_BOOTED,
-    DomainState.PAUSED: PAUSED_BY_USER,
-    DomainState.SHUTOFF: SHUTOFF_UNKNOWN,
-}
 
 
 def _resolve(uri: ConnectionUri) -> ConnectionUri:
@@ -49,27 +47,22 @@ def _resolve(uri: ConnectionUri) -> ConnectionUri:
 
 
 def _open(uri: ConnectionUri, context: DriverContext) -> Driver:
-    beginnings = (
-        [(_DEFAULT_DOMAIN, RUNNING_BOOTED)] if uri.path == DEFAULT_PATH else _read_file(uri)
-    )
+    beginnings = _DEFAULT if uri.path == DEFAULT_PATH else _read_file(uri)
     driver = TestDriver(uri, context)
-    for definition, state in beginnings:
-        driver.populate(definition, state)
+    for one in beginnings:
+        # libvirt's test driver knows no reason for the state that a domain begins in, either
+        driver.populate(one.definition, StateAndReason.from_numbers(one.state, 0))
     return driver
 
 
-def _read_file(uri: ConnectionUri) -> list[tuple[DomainDefinition, StateAndReason]]:
+def _read_file(uri: ConnectionUri) -> tuple[NodeDomain, ...]:
     folder = Path(uri.path).parent
     try:
-        found = parse_node(_read(Path(uri.path)), lambda name: _read(folder / name))
+        return parse_node(_read(Path(uri.path)), lambda name: _read(folder / name))
     except OSError as error:
         raise OpenError(f"{uri}: {error.filename}: {error.strerror}") from error
     except DefinitionError as error:
         raise OpenError(f"{uri}: {error}") from error
-    return [
-        (one.definition, _BEGINNINGS.get(one.state, StateAndReason.from_numbers(one.state, 0)))
-        for one in found
-    ]
 
 
 def _read(path: Path) -> bytes:
