@@ -41,6 +41,12 @@ def _explores_lines() -> bool:
     return importlib.util.find_spec("interleave_test") is not None
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark as slow what exhausts schedules: also because coverage would make it slower yet."""
+    if "interleaving" in item.path.parts:
+        item.add_marker(pytest.mark.slow)
+
+
 class _UntakenExceptions(logging.Handler):
     """Keeps what asyncio says of exceptions that nobody retrieved."""
 
