@@ -103,8 +103,13 @@ def _run(life: Life) -> list[str]:
     with virevents.open(life.uri) as connection, _Stream(life, stage) as stream:
         quick = connection.subscribe(lambda event: stage.delivered(CALLBACK, event))
         sleeper = connection.subscribe(slow)
-        _play(connection, stage, life)
-        over.open()
+        try:
+            _play(connection, stage, life)
+        except BaseException:
+            never.open()  # who sleeps is not waited for
+            raise
+        finally:
+            over.open()
         stage.say("wait", "for the slow subscriber, who has delayed nobody" if not faults else "")
         stream.join(_PATIENCE)
         for subscription in (quick, sleeper):
