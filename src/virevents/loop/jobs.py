@@ -46,8 +46,12 @@ class Job(Generic[T_co]):
         """Start the coroutine; on the loop thread."""
         if self._gate.is_open:
             return
-        self._task = asyncio.ensure_future(self._make())
-        self._task.add_done_callback(self._on_done)
+        try:
+            self._task = asyncio.ensure_future(self._make())
+        except Exception as error:  # noqa: BLE001  (handed to the waiter)
+            self.fail(error)
+        else:
+            self._task.add_done_callback(self._on_done)
 
     def cancel(self) -> None:
         """Cancel the coroutine; on the loop thread. Its waiter has gone."""
@@ -67,10 +71,13 @@ class Job(Generic[T_co]):
             OperationTimeoutError: It did not come within *timeout* seconds.
         """
         if not self._gate.wait(timeout):
-            error = OperationTimeoutError(f"{self.what} took longer than {timeout:g} s")
-            self.fail(error)
-            if self._error is error:
+            if self._take_token():
+                self._error = OperationTimeoutError(f"{self.what} took longer than {timeout:g} s")
+                self._gate.open()
                 on_timeout()
+            # Who was faster has the token and is about to open the gate: what it sets is read
+            # behind the gate only.
+            self._gate.wait(None)
         if self._error is not None:
             raise self._error
         return self._value[0]
