@@ -215,6 +215,7 @@ class _Host:
             if show.is_enough:
                 for host in hosts:
                     host.stream.close()
+                return
 
 
 async def _listen(wanted: _Wanted, show: _Show) -> None:

@@ -102,7 +102,7 @@ class AsyncEventStream(PulledDelivery, Generic[E]):
         while not self._items:
             self._has_items.clear()
             taken = self.take()
-            if taken.is_over or (self._callback.is_closed and not taken.events):
+            if taken.is_over or self._callback.is_closed:  # what it had not begun is discarded
                 return None
             if taken.gap is not None:
                 self._items.append(taken.gap)

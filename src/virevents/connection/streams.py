@@ -69,7 +69,7 @@ class EventStream(Generic[E]):
         while not self._items:
             gate = self._gate = Gate("an event")
             taken = self.delivery.take()
-            if taken.is_over or (self._callback.is_closed and not taken.events):
+            if taken.is_over or self._callback.is_closed:  # what it had not begun is discarded
                 self._callback.end()
                 raise StopIteration
             if taken.gap is not None:
