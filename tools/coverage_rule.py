@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Holds each module to its coverage, line and branch, after ``coverage run -m pytest``.
+"""Holds each module to its coverage, line and branch, as script/test measured it.
 
 In the rooms that everything stands on, every line and branch is reached, and by the module's own
 test file: what another test happens to pass through is not tested. Elsewhere it is 90 %.
 """
 
 import json
+import re
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -61,12 +62,15 @@ def _reach(table: dict[str, dict[str, float] | list[int] | list[list[int]]]) -> 
     return Reach(percent, " ".join(filter(None, (lines, branches))))
 
 
-def complaints(measured: coverage.Coverage) -> list[str]:
-    """One sentence for each module that is not reached as it must be."""
+def complaints(tests: coverage.Coverage, everything: coverage.Coverage) -> list[str]:
+    """One sentence for each module that is not reached as it must be.
+
+    *tests* is what ran in the tests' own process, where each line knows its test file.
+    """
     modules = [module for module in sorted(LIBRARY.rglob("*.py")) if module.name != "__init__.py"]
     full = [module for module in modules if module.relative_to(LIBRARY).parts[0] in _FULL_ROOMS]
-    found = [_own_complaint(measured, module) for module in full]
-    whole = reaches(measured, [module for module in modules if module not in full], [])
+    found = [_own_complaint(tests, module) for module in full]
+    whole = reaches(everything, [module for module in modules if module not in full], [])
     for name, reach in whole.items():
         if reach.percent < _ELSEWHERE_PERCENT:
             found.append(f"{name}: {reach.percent:.1f} %, not 90: {reach.missing}")
@@ -80,8 +84,7 @@ def _own_complaint(measured: coverage.Coverage, module: Path) -> str:
     if not tests.exists():
         return f"{name}: its own test file {test_name} is not there"
     # Lines that run at import have no context.
-    dotted = test_name.removesuffix(".py").replace("/", r"\.")
-    reach = reaches(measured, [module], ["^$", rf"^{dotted}\."]).get(name)
+    reach = reaches(measured, [module], ["^$", f"^{re.escape(test_name)}$"]).get(name)
     if reach is None:
         return f"{name}: never imported"
     if reach.percent < _FULL_PERCENT:
@@ -89,11 +92,29 @@ def _own_complaint(measured: coverage.Coverage, module: Path) -> str:
     return ""
 
 
+def _is_of_tests(path: Path) -> bool:
+    """Whether *path* was written by pytest itself, and not by a program that a test started."""
+    data = coverage.CoverageData(str(path))
+    data.read()
+    return any(context.startswith("tests/") for context in data.measured_contexts())
+
+
+def _combined(paths: list[Path], into: Path) -> coverage.Coverage:
+    measured = coverage.Coverage(data_file=str(into))
+    measured.combine([str(path) for path in paths], keep=True)
+    return measured
+
+
 def main() -> int:
     """Print every complaint; the status is 1 if there is one."""
-    measured = coverage.Coverage()
-    measured.load()
-    found = complaints(measured)
+    written = sorted(ROOT.glob(".coverage.*"))
+    of_tests = [path for path in written if _is_of_tests(path)]
+    if not of_tests:
+        print("coverage: nothing was measured")
+        return 1
+    with tempfile.TemporaryDirectory() as folder:
+        tests = _combined(of_tests, Path(folder) / "tests")
+        found = complaints(tests, _combined(written, Path(folder) / "everything"))
     for sentence in found:
         print(sentence)
     print(f"coverage: {len(found)} modules below their mark")
