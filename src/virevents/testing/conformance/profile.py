@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What the conformance kit must know of a driver: how to open it, what it can do, what it tells.
+
+It stands apart from the suite so that a profile can be written, and read, without pytest.
+
+Immutable.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from virevents.connection import Domain
+from virevents.drivers import Capability
+
+__all__ = ["LIBVIRT_EVENTS", "Profile", "Words"]
+
+Words = tuple[str, ...]
+"""Lifecycle events in their order, each as "event detail": ``("started booted",)``."""
+
+LIBVIRT_EVENTS: Final[Mapping[str, Words]] = MappingProxyType(
+    {
+        "define": ("defined added",),
+        "define_again": ("defined updated",),
+        "define_running": ("defined updated",),
+        "undefine": ("undefined removed",),
+        "undefine_running": ("undefined removed",),
+        "create": ("started booted",),
+        "start": ("started booted",),
+        "start_again": ("started booted",),
+        "suspend": ("suspended paused",),
+        "resume": ("resumed unpaused",),
+        "shutdown": ("stopped shutdown",),
+        "reboot": (),
+        "reset": (),
+        "destroy": ("stopped destroyed",),
+        "destroy_paused": ("stopped destroyed",),
+        "destroy_transient": ("stopped destroyed",),
+        "save": ("stopped saved",),
+        "restore": ("started restored",),
+        "managed_save": ("stopped saved",),
+        "start_managed_save": ("started restored",),
+        "managed_save_remove": (),
+        "rename": ("undefined renamed", "defined renamed"),
+        "core_dump": (),
+        "core_dump_crash": ("stopped crashed",),
+        "kill": ("stopped failed",),
+    }
+)
+"""What each scene of the suite tells, unless a profile says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One driver, for the conformance suite.
+
+    Attributes:
+        name: For the report.
+        uri: Makes the URI to open; given a folder of the test's own.
+        xml: Makes the definition of a domain that can run, from the folder, a name and a uuid.
+            Its guest powers off when it is asked to, if the driver has ``SHUTDOWN``.
+        capabilities: What the driver declares. The suite tests each, checks that the others are
+            refused, and lists them at the end of the run.
+        events: What a scene tells where it differs from ``LIBVIRT_EVENTS``.
+        ready_event: The event id that the guest tells once it can be asked to power off; "" when
+            it can from the start.
+        kill: Kills the hypervisor's process of a running domain; None when there is none.
+    """
+
+    name: str
+    uri: Callable[[Path], str]
+    xml: Callable[[Path, str, str], str]
+    capabilities: frozenset[Capability]
+    events: Mapping[str, Words] = field(default_factory=dict)
+    ready_event: str = ""
+    kill: Callable[[Domain], None] | None = None
+
+    def told(self, scene: str) -> Words:
+        """The events that *scene* tells, in their order."""
+        return self.events[scene] if scene in self.events else LIBVIRT_EVENTS[scene]
+
+    @property
+    def undeclared(self) -> list[Capability]:
+        """What the driver does not have, in the order of ``Capability``."""
+        return [one for one in Capability if one not in self.capabilities]
