@@ -88,7 +88,8 @@ def test_known_parameters_pass() -> None:
 
 def test_unknown_named() -> None:
     uri = ConnectionUri.parse("qemu:///embed?rot=/x")
-    with pytest.raises(InvalidArgumentError, match=r"unknown URI parameter 'rot'.*known here: root"):
+    expected = r"unknown URI parameter 'rot'.*known here: root"
+    with pytest.raises(InvalidArgumentError, match=expected):
         uri.refuse_unknown_parameters({"root"})
     with pytest.raises(InvalidArgumentError, match="known here: none"):
         uri.refuse_unknown_parameters(())
