@@ -57,6 +57,7 @@ class Mailbox:
         self._gap: Gap | None = None  # guarded by _lock
         self._has_worker = False  # guarded by _lock
         self._is_ending = False  # guarded by _lock; one way
+        self._is_over = False  # guarded by _lock; one way
         self._marks: list[tuple[int, Gate]] = []  # guarded by _lock
         self._put = 0  # guarded by _lock
         self._taken = 0  # guarded by _lock
@@ -99,7 +100,7 @@ class Mailbox:
                 del self._events[:limit]
             opened = self._reached_locked()
             self._taken += len(events)
-            is_over = self._is_ending and not events and gap is None
+            is_over = self._is_over = self._is_ending and not events and gap is None
             if not events and gap is None and not is_over:
                 self._has_worker = False
         for gate in opened:
@@ -126,8 +127,12 @@ class Mailbox:
             True if the caller must make the strand ready.
         """
         with self._lock:
-            self._marks.append((self._put, gate))
+            is_over = self._is_over
+            if not is_over:
+                self._marks.append((self._put, gate))
             must_wake, self._has_worker = not self._has_worker, True
+        if is_over:  # nobody comes any more
+            gate.open()
         return must_wake
 
     def end(self, *, is_discarding: bool) -> bool:
