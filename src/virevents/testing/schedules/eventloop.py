@@ -17,7 +17,7 @@ from asyncio import events as asyncio_events
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextvars import Context
-from typing import Final, TypeVar, TypeVarTuple, cast
+from typing import TYPE_CHECKING, Final, TypeVar, TypeVarTuple, cast
 
 from virevents.loop import AsyncioLoop
 from virevents.sync import Role, in_role
@@ -31,6 +31,12 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 
+if TYPE_CHECKING:
+    _EventLoop = object  # it has only a part of what the real type promises
+else:
+    _EventLoop = asyncio.AbstractEventLoop  # asyncio asks for it in set_event_loop
+
+
 class _Rest(Waitable):
     """What the loop waits for between two turns."""
 
@@ -38,7 +44,7 @@ class _Rest(Waitable):
     is_rest = True
 
 
-class ExploredEventLoop:
+class ExploredEventLoop(_EventLoop):
     """An event loop that one thread of a schedule runs.
 
     Args:
