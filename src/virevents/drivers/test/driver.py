@@ -117,10 +117,25 @@ class TestDriver(Driver):
                 self._run_locked(domain, state)
 
     def inject(self, event: DomainEvent) -> int:
-        """Push *event* as if a hypervisor had told it; for tests of what listens.
+        """Push *event*, of any kind, as if a hypervisor had told it; for tests of what listens.
+
+        A test that has a connection finds its driver so::
+
+            driver = connection.reading()
+            assert isinstance(driver, TestDriver)
+            driver.inject(RebootEvent(DomainIdentity("web1", uuid, 7), time))
+
+        No domain changes, and none need be there. Holding nothing.
+
+        Args:
+            event: An event that was not pushed before.
 
         Returns:
             Its sequence number.
+
+        Raises:
+            ClosedError: The driver is closed.
+            LocalProtocolError: The event was pushed before.
         """
         self.state.make_room()
         return self.state.push(event)
