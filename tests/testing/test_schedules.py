@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The schedule explorer finds what it must, is quiet where it must be, and leaves nothing."""
 
+import asyncio
 import gc
 import logging
 import math
@@ -26,6 +27,7 @@ from virevents.sync import (
 )
 from virevents.testing.schedules import (
     DeadlockError,
+    ExploredEventLoop,
     Rules,
     Run,
     Scenario,
@@ -658,6 +660,86 @@ def test_a_waker_is_never_lost() -> None:
         run.finally_(lambda: expect(seen[-1], 2))
 
     assert explore(scenario, preemptions=2).is_exhausted
+
+
+def test_a_loop_takes_hand_overs_from_threads_and_stops() -> None:
+    def scenario(run: Run) -> None:
+        event_loop = ExploredEventLoop(run)
+        loop = event_loop.as_asyncio
+        seen: list[str] = []
+
+        def hand_over() -> None:
+            loop.call_soon_threadsafe(seen.append, "handed over")
+            loop.call_soon_threadsafe(seen.append, "cancelled").cancel()
+            loop.call_soon_threadsafe(loop.stop)
+
+        def run_loop() -> None:
+            loop.run_forever()
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.close()
+            assert loop.is_closed()
+            with pytest.raises(RuntimeError, match="closed"):
+                loop.call_soon(seen.append, "late")
+
+        run.thread(run_loop, name="loop")
+        run.thread(hand_over, name="other")
+        run.finally_(lambda: expect(seen, ["handed over"]))
+
+    # "cancelled" may have been run before it was cancelled: not where its turn comes later.
+    assert explore(scenario, preemptions=0).is_exhausted
+
+
+def test_what_a_call_on_the_loop_raises_fails_the_schedule() -> None:
+    def scenario(run: Run) -> None:
+        loop = ExploredEventLoop(run).as_asyncio
+        loop.call_soon(divmod, 1, 0)
+        run.thread(loop.run_forever, name="loop")
+
+    with pytest.raises(ScheduleError, match="loop raised ZeroDivisionError"):
+        explore(scenario)
+
+
+def test_a_loop_runs_no_tasks() -> None:
+    def scenario(run: Run) -> None:
+        loop = ExploredEventLoop(run).as_asyncio
+        with pytest.raises(NotImplementedError):
+            loop.run_until_complete(asyncio.sleep(0))
+
+    explore(scenario)
+
+
+def test_a_loop_that_was_detached_hears_no_signal() -> None:
+    def scenario(run: Run) -> None:
+        event_loop = ExploredEventLoop(run)
+        signal = run.primitives.make_wake_signal("signal")
+        seen: list[str] = []
+        event_loop.add_reader(signal.fileno(), seen.append, "signalled")
+        assert event_loop.remove_reader(signal.fileno())
+        assert not event_loop.remove_reader(signal.fileno())
+        run.primitives.start_thread("loop", event_loop.run_forever)
+        run.thread(signal.signal)
+        run.finally_(signal.close)
+        run.finally_(lambda: expect((seen, signal.fileno()), ([], -1)))
+
+    assert explore(scenario).is_exhausted
+
+
+def test_a_closed_bell_lets_everybody_pass() -> None:
+    def scenario(run: Run) -> None:
+        bell = primitives().make_doorbell("bell")
+
+        def wait_twice() -> None:
+            bell.wait()
+            bell.wait()
+
+        def close() -> None:
+            bell.close()
+            bell.ring()
+
+        run.thread(wait_twice, name="waiter")
+        run.thread(close)
+
+    assert explore(scenario).is_exhausted
 
 
 def test_random_generators_are_ours() -> None:
