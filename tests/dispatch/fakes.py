@@ -150,6 +150,7 @@ class HandPool(Pool):
 
     def __init__(self) -> None:
         super().__init__(lambda _delay, _function: None, core=1, can_grow=False)
+        self.stop()  # nothing to give back when a test is done with it
         self.line: Final[deque[Runnable]] = deque()
 
     def ready(self, strand: Runnable) -> None:

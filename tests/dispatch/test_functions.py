@@ -27,7 +27,7 @@ def test_each_match_once() -> None:
     one, two = Listener(), Listener(wanted=Filter(domain_uuid=WEB2.uuid))
     registry = _registry(one, two)
     assert dispatch_batch(numbered(suspended(), suspended(WEB2)), registry) == 2
-    assert dispatch_event(*numbered(suspended(), first=3), registry) == 1
+    assert dispatch_event(batch(1, first=3)[0], registry) == 1
     assert (one.sequences, two.sequences) == ([1, 2, 3], [2])
     assert dispatch_batch([], registry) == 0
 

@@ -75,8 +75,9 @@ class Strand(Delivery):
         while left > 0:
             taken = self._mailbox.take(left)
             if taken.is_over:
-                self._pool.leave(self)
+                # After the hook, which may block its worker: others may need another one.
                 self._callback.end()
+                self._pool.leave(self)
                 return
             if taken.gap is not None:
                 self._tell_gap(taken.gap)

@@ -154,8 +154,21 @@ class Pool:
             primitives().start_thread(f"{self._name}-{number}", self._work)
         except RuntimeError:  # the system has no thread left
             _log.exception("%s: a worker could not be started", self._name)
-            with self._lock:
-                self._workers -= 1
+            self._on_not_started()
+
+    def _on_not_started(self) -> None:
+        # Somebody waits for this worker: the line (the watch tries again), or who stopped the pool.
+        with self._lock:
+            self._workers -= 1
+            is_last = self._is_stopping and self._workers == 0
+            must_watch = bool(self._ready) and not self._is_watched and not is_last
+            if must_watch:
+                self._is_watched = True
+                self._seen_taken = self._taken
+        if is_last:
+            self._end()
+        if must_watch:
+            self._watch_later()
 
     def _watch_later(self) -> None:
         try:
@@ -173,7 +186,9 @@ class Pool:
             growth = 0
             if self._taken == self._seen_taken:
                 limit = max(self._core, len(self._strands))
-                growth = min(max(1, self._workers), limit - self._workers, len(self._ready))
+                # Calls that are no strand of anybody's may have left more workers than the limit.
+                room = max(0, limit - self._workers)
+                growth = min(max(1, self._workers), room, len(self._ready))
                 self._workers += growth
             self._seen_taken = self._taken
         for _ in range(growth):
