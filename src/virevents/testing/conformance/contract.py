@@ -9,12 +9,14 @@ Confined to the thread that runs the tests, but for the threads that a test star
 
 import asyncio
 import contextlib
+import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from virevents.connection import Connection, aio, open
+from virevents.connection import Connection, Domain, aio, open
 from virevents.errors import (
     ClosedError,
     DomainExistsError,
@@ -50,6 +52,14 @@ class ContractTests:
         """Open the driver."""
         with open(self.profile.uri(tmp_path)) as connection:
             yield connection
+
+    @pytest.fixture
+    def switching_often(self) -> Iterator[None]:
+        """Have the interpreter switch threads as often as it can."""
+        before = sys.getswitchinterval()
+        sys.setswitchinterval(1e-6)
+        yield
+        sys.setswitchinterval(before)
 
     def _xml(self, folder: Path, name: str = "web1") -> str:
         return self.profile.xml(folder, name, uuid_of(name))
@@ -107,6 +117,30 @@ class ContractTests:
             words = [words_of(event) for event in told if event.domain.name == name]
             assert words
             _check_life(words)
+
+    @pytest.mark.usefixtures("switching_often")
+    def test_c3_gone_once(self, conn: Connection, tmp_path: Path) -> None:
+        """Of 8 threads that undefine one domain one succeeds, and one event tells it."""
+        outcomes: list[bool] = []
+
+        def undefine(domain: Domain, may_begin: Gate) -> None:
+            may_begin.wait(PATIENCE)
+            try:
+                domain.undefine()
+            except DomainNotFoundError:
+                outcomes.append(False)
+            else:
+                outcomes.append(True)
+
+        def turns() -> None:
+            for turn in range(_ROUNDS):
+                domain = conn.define(self._xml(tmp_path, f"web{turn}"))
+                gate = Gate("the beginning")
+                in_threads(*[partial(undefine, domain, gate)] * _THREADS, gate.open)
+
+        told, _ = _told_during(conn, turns)
+        assert outcomes.count(True) == _ROUNDS
+        assert [words_of(event) for event in told] == self._life * _ROUNDS
 
     def test_c3_order_of_suspend_and_resume(self, conn: Connection, tmp_path: Path) -> None:
         """8 threads suspend and resume two domains: they take turns in the events too."""
