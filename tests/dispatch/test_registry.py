@@ -13,6 +13,7 @@ from virevents.dispatch import (
     DirectDelivery,
     EventQueue,
     Filter,
+    Starting,
     dispatch_queue,
     isolated,
 )
@@ -27,7 +28,7 @@ class _Function:
 
 def test_begins_after() -> None:
     queue = EventQueue(10, lambda: None)
-    registry = CallbackRegistry(lambda: queue.last_sequence)
+    registry = CallbackRegistry(queue.start)
     queue.push(suspended())
     queue.push(suspended())
     listener = Listener()
@@ -43,12 +44,12 @@ def test_begins_after_also_what_is_pushed_and_flushed_before_it_knows_its_start(
     queue = EventQueue(10, lambda: None)
     listener = Listener()
 
-    def last_sequence() -> int:
+    def start(starting: Starting) -> None:
         queue.push(suspended())
         dispatch_queue(queue, registry)
-        return queue.last_sequence
+        queue.start(starting)
 
-    registry = CallbackRegistry(last_sequence)
+    registry = CallbackRegistry(start)
     registry.add(listener.callback)
     assert listener.events == []
     queue.push(suspended())

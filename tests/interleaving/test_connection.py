@@ -97,14 +97,7 @@ def two_connections_come_and_go() -> None:
 @pytest.mark.parametrize(
     "users",
     [
-        pytest.param(
-            (two_callbacks_close_the_connection,),
-            marks=pytest.mark.xfail(
-                strict=True,
-                reason="Connection.finish_close: a second closer returns True as soon as the first "
-                "has gone through, also when that is a callback which is still running",
-            ),
-        ),
+        (two_callbacks_close_the_connection,),
         (two_callbacks_close_each_other,),
         (two_connections_come_and_go, two_connections_come_and_go),
     ],

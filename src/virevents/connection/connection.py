@@ -409,9 +409,12 @@ class Connection:
             timeout: The longest wait for callbacks in seconds.
             may_wait: Whether the caller runs no callback, so that it may wait for one.
         """
-        if not self._take_the_end():
-            return self._closed.wait(timeout) if may_wait else self._closed.is_open
         deadline = monotonic() + timeout
+        if not self._take_the_end():
+            # Who took it may be a callback, which went through without waiting for itself.
+            if not may_wait:
+                return self._closed.is_open and self._have_all_ended()
+            return self._closed.wait(timeout) and self._wait_for_callbacks(deadline)
         self._driver.state.registry.remove_connection(self)
         self._process.discard(self)
         if is_loop_thread():

@@ -19,7 +19,7 @@ from virevents.dispatch.isolated import Strand, isolated
 from virevents.dispatch.mailbox import Mailbox, Taken
 from virevents.dispatch.pool import Pool, Runnable
 from virevents.dispatch.pulled import AsyncioDelivery, PulledDelivery, to_asyncio
-from virevents.dispatch.queue import EventQueue
+from virevents.dispatch.queue import EventQueue, Starting
 from virevents.dispatch.registry import CallbackRegistry
 from virevents.dispatch.state import EventState
 
@@ -39,6 +39,7 @@ __all__ = [
     "Pool",
     "PulledDelivery",
     "Runnable",
+    "Starting",
     "Strand",
     "Taken",
     "dispatch_batch",

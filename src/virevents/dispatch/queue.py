@@ -17,13 +17,19 @@ Invariants, each with a test of its name in ``tests/dispatch/test_queue.py``:
 """
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 from virevents.errors import ClosedError, LocalProtocolError
 from virevents.model import DomainEvent
 from virevents.sync import QUEUE, Gate, RankedLock
 
-__all__ = ["EventQueue"]
+__all__ = ["EventQueue", "Starting"]
+
+
+class Starting(Protocol):
+    """What begins at a place in the order: a callback."""
+
+    since: int
 
 
 class EventQueue:
@@ -106,6 +112,15 @@ class EventQueue:
             self._room_gates.append(gate)
         self._wake()
         return gate
+
+    def start(self, starting: Starting) -> None:
+        """Have *starting* begin after the newest event.
+
+        Read and stored in one section of the queue's lock: what is pushed later is above the
+        number, and whoever drains it finds the number set.
+        """
+        with self._lock:
+            starting.since = self._last_sequence
 
     @property
     def last_sequence(self) -> int:

@@ -22,6 +22,7 @@ from typing import Final
 
 from virevents.dispatch.callback import Callback
 from virevents.dispatch.delivery import Delivery, DirectDelivery
+from virevents.dispatch.queue import Starting
 from virevents.errors import ClosedError, LocalProtocolError
 from virevents.sync import REGISTRY, RankedLock, assert_held, primitives
 
@@ -35,11 +36,12 @@ class CallbackRegistry:
     ``MarkDelete``, ``PurgeMarked``, ``Free``.)
 
     Args:
-        last_sequence: Reads the number of the newest event, under the queue's lock.
+        start: Has a callback begin after the newest event (``EventQueue.start``); by default
+            it begins with the first.
     """
 
-    def __init__(self, last_sequence: Callable[[], int] = lambda: 0) -> None:
-        self._last_sequence: Final = last_sequence
+    def __init__(self, start: Callable[[Starting], None] | None = None) -> None:
+        self._start: Final = start or _start_with_the_first
         self._lock: Final = RankedLock(REGISTRY)
         self._callbacks: tuple[
             Callback, ...
@@ -70,9 +72,9 @@ class CallbackRegistry:
     def add(self, callback: Callback, delivery: Delivery | None = None) -> int:
         """Put *callback* on record; it gets every matching event from now on.
 
-        It is listed first and learns the last number second, under the queue's lock. The other
-        order loses an event that is pushed and flushed between the two; and an event that the
-        flush meets while the number is not known yet was pushed before it is read.
+        It is listed first; then its start is read and stored in one section of the queue's lock.
+        Any other order loses an event that is pushed and flushed between two of the steps. An
+        event that the flush meets while the start is not set was pushed before it is.
 
         Args:
             callback: A new callback.
@@ -94,7 +96,7 @@ class CallbackRegistry:
             callback.id = self._next_id
             self._next_id += 1
             self._publish_locked((*self._callbacks, callback))
-            callback.since = self._last_sequence()
+            self._start(callback)
         return callback.id
 
     def find(self, callback_id: int) -> Callback | None:
@@ -169,6 +171,10 @@ class CallbackRegistry:
         assert_held(self._lock)
         self._callbacks = callbacks
         self._direct_count = sum(isinstance(c.delivery, DirectDelivery) for c in callbacks)
+
+
+def _start_with_the_first(starting: Starting) -> None:
+    starting.since = 0
 
 
 def _end(callbacks: Iterable[Callback], *, is_closing: bool) -> None:

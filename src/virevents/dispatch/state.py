@@ -57,7 +57,7 @@ class EventState:
         self.loop: Final = loop
         self._waker: Final = loop.make_waker(self.flush)
         self.queue: Final = EventQueue(capacity, self._waker)
-        self.registry: Final = CallbackRegistry(lambda: self.queue.last_sequence)
+        self.registry: Final = CallbackRegistry(self.queue.start)
         self._flush_token: Final[deque[None]] = primitives().make_line(type(None), "flush token")
         self._flush_token.append(None)
         self._must_flush_again = False  # set by anybody, cleared by the flush before it drains
@@ -149,11 +149,10 @@ class EventState:
         self._marks.append((self.queue.last_sequence, callback, gate))
         self._waker()
         if self._is_closed:  # the close may have been faster than the append
-            gate.open()
+            self._open_marks()
 
     def _pass_marks(self) -> None:
-        for _ in range(len(self._marks)):
-            mark = self._marks.popleft()
+        for mark in self._take_marks():
             goal, callback, gate = mark
             if goal > self._flushed and len(self.queue):
                 self._marks.append(mark)
@@ -161,6 +160,21 @@ class EventState:
                 gate.open()
             else:
                 callback.delivery.mark(gate)
+        if self._is_closed:  # the close may have been faster than an append
+            self._open_marks()
+
+    def _take_marks(self) -> list[tuple[int, Callback, Gate]]:
+        taken = []
+        while self._marks:
+            try:
+                taken.append(self._marks.popleft())
+            except IndexError:  # another thread was faster
+                break
+        return taken
+
+    def _open_marks(self) -> None:
+        for _, _, gate in self._take_marks():
+            gate.open()
 
     def close(self) -> None:
         """End all callbacks, free all events, refuse both from now on. Idempotent."""
@@ -168,5 +182,4 @@ class EventState:
         self._waker.close()
         self.queue.close()
         self.registry.close()
-        while self._marks:
-            self._marks.popleft()[2].open()
+        self._open_marks()

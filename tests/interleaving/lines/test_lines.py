@@ -163,7 +163,7 @@ def register_model(
 ) -> Model:
     def model() -> None:
         queue = EventQueue(10, lambda: None)
-        registry = CallbackRegistry(lambda: queue.last_sequence)
+        registry = CallbackRegistry(queue.start)
         listener = Listener()
         is_registered: list[bool] = []
         always: list[int] = []
@@ -199,7 +199,7 @@ def test_c4_planted_snapshot_before_the_drain() -> None:
 
     def model() -> None:
         queue = EventQueue(10, lambda: None)
-        registry = CallbackRegistry(lambda: queue.last_sequence)
+        registry = CallbackRegistry(queue.start)
         listener = Listener()
 
         def subscribe_and_push() -> None:
