@@ -240,3 +240,42 @@ def test_a_call_under_a_lock_is_refused_naming_it() -> None:
     assert "the call of listener" in refused.value.wanted
     assert "the driver lock" in refused.value.held
     assert listener.events == []
+
+
+def test_a_callback_without_hooks_is_released_too() -> None:
+    callback = Callback(_fails, Filter())
+    callback.end()
+    assert callback.released.is_open
+    assert callback.errors == 0
+
+
+def test_it_says_also_who_runs_a_hook() -> None:
+    """A hook that blocks must be found by its thread."""
+    seen: list[int] = []
+
+    def look(*_: object) -> None:
+        seen.append(callback.thread_ident)
+
+    hooks = Hooks(on_gap=look, on_error=look, on_release=look)
+    callback = Callback(_fails, Filter(), hooks=hooks)
+    callback.run(batch(1))
+    callback.tell_gap(Gap(2, 3, 2))
+    callback.end()
+    assert seen == [threading.get_ident()] * 3
+    assert callback.thread_ident == 0
+
+
+def test_raising_is_counted_also_under_a_log_filter_that_raises() -> None:
+    class _Filter(logging.Filter):
+        def filter(self, record: logging.LogRecord) -> bool:
+            raise KeyError("a user's filter")
+
+    broken, log = _Filter(), logging.getLogger("virevents.dispatch")
+    callback = Callback(_fails, Filter())
+    log.addFilter(broken)
+    try:
+        callback.run(batch(2))
+        callback.tell_gap(Gap(3, 4, 2))
+    finally:
+        log.removeFilter(broken)
+    assert (callback.begun, callback.errors) == (2, 2)
