@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.dispatch.fakes import TIMEOUT, suspended
-from virevents.dispatch import EventQueue
+from virevents.dispatch import Callback, EventQueue, Filter
 from virevents.errors import ClosedError, LocalProtocolError
 from virevents.model import DomainEvent
 
@@ -172,3 +172,29 @@ def test_room_that_came_meanwhile_needs_no_gate(
 def test_a_capacity_below_one_is_refused() -> None:
     with pytest.raises(LocalProtocolError, match="expected a capacity of at least 1 event, met 0"):
         EventQueue(0, lambda: None)
+
+
+def test_what_starts_begins_after_the_newest_event(queue: EventQueue) -> None:
+    starting = Callback(print, Filter())
+    queue.start(starting)
+    assert starting.since == 0
+    queue.push(suspended())
+    queue.drain()
+    queue.start(starting)
+    assert starting.since == 1
+
+
+def test_what_starts_has_its_number_before_a_later_event_has_one(queue: EventQueue) -> None:
+    held: list[bool] = []
+
+    class _Starting:
+        @property
+        def since(self) -> int:
+            return 0
+
+        @since.setter
+        def since(self, value: int) -> None:
+            held.append(queue._lock.locked())
+
+    queue.start(_Starting())
+    assert held == [True]
