@@ -2,7 +2,7 @@
 """Add up the results of several pytest runs: ``tools/summary.py FOLDER``.
 
 Reads every JUnit file in the folder, names each test that failed and each that was skipped with its
-reason, and ends with one line of counts. A run that wrote no result is not counted, so whoever
+reason, says how many schedules were explored, and ends with one line of counts. A run that wrote no result is not counted, so whoever
 started it must look at its status as well.
 """
 
@@ -13,9 +13,6 @@ from xml.etree.ElementTree import Element
 
 from defusedxml.ElementTree import parse
 
-_ORDER = ("failed", "error", "skipped", "passed")
-
-
 def outcome(case: Element) -> tuple[str, str]:
     """The word for one test case, and pytest's message for it."""
     for tag, word in (("failure", "failed"), ("error", "error"), ("skipped", "skipped")):
@@ -25,16 +22,25 @@ def outcome(case: Element) -> tuple[str, str]:
     return "passed", ""
 
 
+def schedules(case: Element) -> int:
+    """How many schedules one test case explored, by its own record."""
+    properties = [found for found in case.iter("property") if found.get("name") == "schedules"]
+    return sum(int(found.get("value", "0")) for found in properties)
+
+
 def main() -> int:
     """Print the summary; the status is 1 if a test failed or none ran."""
     counts: Counter[str] = Counter()
+    explored = 0
     for path in sorted(Path(sys.argv[1]).glob("*.xml")):
         for case in parse(path).iter("testcase"):
             word, message = outcome(case)
             counts[word] += 1
+            explored += schedules(case)
             if word != "passed":
                 name = f"{case.get('classname')}::{case.get('name')}"
                 print(f"{word.upper()} ({path.stem}) {name}: {message}")
+    print(f"{explored} schedules explored")
     failed = counts["failed"] + counts["error"]
     print(f"{counts['passed']} passed, {failed} failed, {counts['skipped']} skipped")
     return 1 if failed or not counts["passed"] else 0
