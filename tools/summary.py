@@ -13,6 +13,7 @@ from xml.etree.ElementTree import Element
 
 from defusedxml.ElementTree import parse
 
+
 def outcome(case: Element) -> tuple[str, str]:
     """The word for one test case, and pytest's message for it."""
     for tag, word in (("failure", "failed"), ("error", "error"), ("skipped", "skipped")):
