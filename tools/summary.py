@@ -2,8 +2,8 @@
 """Add up the results of several pytest runs: ``tools/summary.py FOLDER``.
 
 Reads every JUnit file in the folder, names each test that failed and each that was skipped with its
-reason, says how many schedules were explored, and ends with one line of counts. A run that wrote no result is not counted, so whoever
-started it must look at its status as well.
+reason, says how many schedules were explored, and ends with one line of counts. A run that wrote no
+result is not counted, so whoever started it must look at its status as well.
 """
 
 import sys
