@@ -12,7 +12,9 @@ import os
 # Read when virevents.sync is imported, so it is set before anything else is.
 os.environ["VIREVENTS_LOCKCHECK"] = "1"
 
+import asyncio
 import gc
+import importlib
 import importlib.util
 import logging
 import sys
@@ -45,6 +47,14 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark as slow what exhausts schedules: also because coverage would make it slower yet."""
     if "interleaving" in item.path.parts:
         item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def uvloop_has_its_own() -> None:
+    """Let uvloop open the pipe that it keeps for the whole process, before any test counts."""
+    if importlib.util.find_spec("uvloop") is not None:
+        loop: asyncio.AbstractEventLoop = importlib.import_module("uvloop").new_event_loop()
+        loop.close()
 
 
 class _UntakenExceptions(logging.Handler):
