@@ -148,7 +148,7 @@ def test_c11_two_callbacks_that_close_the_connection_end() -> None:
     def close(_: object) -> None:
         both.wait(PATIENCE)
         began = monotonic()
-        assert conn.close() is False
+        assert conn.close() is False  # this very callback is not over
         took.append(monotonic() - began)
 
     released = [Gate("first"), Gate("second")]
