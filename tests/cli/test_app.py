@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,8 +10,10 @@ from pathlib import Path
 import pytest
 
 import virevents
+from tests.architecture.source_tree import ROOT
 from tests.cli.running import PATIENCE, TEST_URI, program, run
 from virevents.cli import main
+from virevents.cli.ends import CONNECTION_FAILED, FAILED, TERMINATED, UNREAD
 
 Capsys = pytest.CaptureFixture[str]
 
@@ -121,3 +124,26 @@ def test_completion_scripts_are_made(shell: str) -> None:
         out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, err) == (0, "")
     assert "_VIREVENTS_COMPLETE" in out
+
+
+def _manual() -> str:
+    return (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+
+
+def test_the_manual_has_every_verb_and_option(capsys: Capsys) -> None:
+    verbs = [
+        line.split()[0]
+        for line in run(capsys, "--help").out.split("Commands:")[1].splitlines()
+        if line.startswith("  ") and not line.startswith("   ")
+    ]
+    manual = _manual()
+    assert len(verbs) > 20
+    for verb in verbs:
+        assert re.search(rf"(virevents|\||URI\]) {verb}\b", manual), verb
+        for option in re.findall(r"--[a-z]+[a-z-]*", run(capsys, verb, "--help").out):
+            assert option in {"--help", "--connect"} or option in manual, (verb, option)
+
+
+def test_statuses_are_those_of_the_manual() -> None:
+    shown = {int(number) for number in re.findall(r"^\| ([0-9]+) \|", _manual(), re.MULTILINE)}
+    assert shown == {0, FAILED, 2, CONNECTION_FAILED, 130, UNREAD, TERMINATED}
