@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 import dataclasses
 import shutil
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -134,3 +136,30 @@ def test_delays_nobody_or_says_so(capsys: Capsys, monkeypatch: pytest.MonkeyPatc
 
 def test_another_hypervisor_is_bad_usage(capsys: Capsys) -> None:
     assert run(capsys, "demo", "-c", "qemu:///system").status == 2
+
+
+@pytest.mark.qemu
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["INT", "TERM"]
+)
+def test_a_signal_ends_it_and_its_guest(
+    tmp_path: Path, number: signal.Signals, status: int
+) -> None:
+    with program("demo", environment={"TMPDIR": str(tmp_path)}) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "started (booted)" in line:
+                break
+        process.send_signal(number)
+        _, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, err) == (status, "")
+    assert list(tmp_path.iterdir()) == []
+    assert [one for one in _command_lines() if str(tmp_path) in one] == []
+
+
+def _command_lines() -> Iterator[str]:
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            yield (process / "cmdline").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            continue  # it has gone
