@@ -13,7 +13,9 @@ Invariants, each with a test of its name in ``tests/connection/test_aio.py``:
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Generator
+from functools import partial
 from types import TracebackType
 from typing import Final, Literal, ParamSpec, Self, TypeVar, overload
 
@@ -32,7 +34,7 @@ from virevents.connection.statistics import ConnectionStats
 from virevents.connection.streams import taken_from_a_stream
 from virevents.dispatch import Callback, Hooks
 from virevents.drivers import Capability
-from virevents.errors import ExpectTimeout, InternalError
+from virevents.errors import ClosedError, ExpectTimeout, InternalError
 from virevents.model import DomainEvent, Gap, Lifecycle, LifecycleEvent
 
 __all__ = [
@@ -211,13 +213,21 @@ class Connection:
         Returns:
             Whether all its callbacks have ended.
         """
+        if self._inner.is_foreign:
+            return self._inner.close()
         self._inner.begin_close()
-        may_wait = not is_in_callback()
-        return await self.call(self._inner.finish_close, may_wait=may_wait)
+        finish = partial(self._inner.finish_close, may_wait=not is_in_callback())
+        return await _elsewhere(self._inner.run_elsewhere, finish)
 
     async def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a call that may wait on a thread of the process's bounded pool."""
-        return await _elsewhere(self._inner.run_elsewhere, function, *args, **kwargs)
+        """Run a call that may wait on a thread of the process's bounded pool.
+
+        Raises:
+            ClosedError: The connection is closed.
+            ForkedError: It was opened by a parent process, whose threads are not here.
+        """
+        self._inner.reading()
+        return await _elsewhere(self._inner.run_elsewhere, partial(function, *args, **kwargs))
 
     async def __aenter__(self) -> Self:
         """Return the connection."""
@@ -275,6 +285,7 @@ class Expectation:
         self._connection: Final = connection
         self._domain: Final = domain
         self._word: Final = event
+        self._what: Final = f"{domain.name} {event}"
         self._timeout: Final = timeout
         self._deadline = 0.0  # by the task in the block
         self._stream: AsyncEventStream[LifecycleEvent] | None = None  # by the task in the block
@@ -284,7 +295,7 @@ class Expectation:
     def event(self) -> LifecycleEvent:
         """The event that came; there once the block has ended without an exception."""
         if self._event is None:
-            raise InternalError(f"{self._word} has not come yet: read it after the block")
+            raise InternalError(f"{self._what} has not come yet: read it after the block")
         return self._event
 
     async def __aenter__(self) -> Self:
@@ -302,7 +313,8 @@ class Expectation:
         """Wait for the event, unless the block raised.
 
         Raises:
-            ExpectTimeout: It did not come in time, or the connection was closed first.
+            ExpectTimeout: It did not come in time.
+            ClosedError: The connection was closed first.
         """
         stream = self._stream
         if stream is None:
@@ -321,10 +333,10 @@ class Expectation:
                         self._event = item
                         return
         except TimeoutError:
-            pass
-        raise ExpectTimeout(
-            f"expected {self._domain.name} {self._word} within {self._timeout:g} s; it did not come"
-        )
+            raise ExpectTimeout(
+                f"expected {self._what} within {self._timeout:g} s; it did not come"
+            ) from None
+        raise ClosedError(f"the connection was closed while {self._what} was expected")
 
 
 class _Opening(Awaitable[Connection]):
@@ -361,12 +373,17 @@ def open(uri: str, *, read_only: bool = False, timeout: float = 30.0) -> _Openin
         process = current_process()
         # The opening itself needs a thread that may wait; the process is entered for it.
         machinery = process.enter()
-        try:
-            inner = await _elsewhere(
-                machinery.run_elsewhere, opening.open, uri, read_only=read_only, timeout=timeout
-            )
-        finally:
-            machinery.run_elsewhere(lambda: process.leave(machinery, 0.0))
+
+        def open_inner() -> threaded.Connection:
+            try:
+                return opening.open(uri, read_only=read_only, timeout=timeout)
+            finally:
+                process.leave(machinery, 0.0)
+
+        # Nobody else could close it, if this is cancelled while it is being opened.
+        inner = await _elsewhere(
+            machinery.run_elsewhere, open_inner, on_untaken=threaded.Connection.close
+        )
         return Connection(inner)
 
     return _Opening(make)
@@ -374,33 +391,40 @@ def open(uri: str, *, read_only: bool = False, timeout: float = 30.0) -> _Openin
 
 async def _elsewhere(
     run_elsewhere: Callable[[Callable[[], object]], None],
-    function: Callable[P, T],
-    *args: P.args,
-    **kwargs: P.kwargs,
+    function: Callable[[], T],
+    on_untaken: Callable[[T], object] = lambda _: None,
 ) -> T:
-    """Run *function* on a thread that may wait; what it returns or raises comes here."""
+    """Run *function* on a thread that may wait; what it returns or raises comes here.
+
+    Args:
+        run_elsewhere: Runs a function there.
+        function: What to run.
+        on_untaken: Run there with what it returned when nobody awaits it any more.
+    """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
 
-    def deliver(value: list[T], error: BaseException | None) -> None:
+    def deliver(value: T) -> None:
         if future.cancelled():
-            return
-        if error is not None:
-            future.set_exception(error)
+            run_elsewhere(lambda: on_untaken(value))
         else:
-            future.set_result(value[0])
+            future.set_result(value)
+
+    def fail(error: BaseException) -> None:
+        if not future.cancelled():
+            future.set_exception(error)
 
     def run() -> None:
-        value: list[T] = []
-        error: BaseException | None = None
         try:
-            value.append(function(*args, **kwargs))
-        except BaseException as raised:  # noqa: BLE001  (raised again where it is awaited)
-            error = raised
+            value = function()
+        except BaseException as error:  # noqa: BLE001  (raised again where it is awaited)
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(fail, error)
+            return
         try:
-            loop.call_soon_threadsafe(deliver, value, error)
-        except RuntimeError:
-            return  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(deliver, value)
+        except RuntimeError:  # likewise
+            on_untaken(value)
 
     run_elsewhere(run)
     return await future

@@ -14,6 +14,7 @@ Invariants, each with a test of its name in ``tests/connection/test_async_events
 """
 
 import asyncio
+import contextlib
 import inspect
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -24,7 +25,7 @@ from typing import Final, Generic, Self, TypeVar
 from virevents.connection.subscription import Subscription, SubscriptionStats
 from virevents.dispatch import Callback, EventState, PulledDelivery
 from virevents.model import DomainEvent, Gap
-from virevents.sync import Gate
+from virevents.sync import Birth, Gate
 
 __all__ = ["AsyncCallback", "AsyncEventStream", "AsyncSubscription", "is_in_callback"]
 
@@ -69,6 +70,7 @@ class AsyncEventStream(PulledDelivery, Generic[E]):
         self._state: Final = state
         self._run_elsewhere: Final = run_elsewhere
         self._has_runner: Final = has_runner
+        self._birth: Final = Birth()
         self._has_items: Final = asyncio.Event()
         self._items: deque[DomainEvent | Gap] = deque()  # loop thread only
 
@@ -92,25 +94,30 @@ class AsyncEventStream(PulledDelivery, Generic[E]):
 
     def close(self) -> None:
         """End the stream. Idempotent; waits for nothing."""
+        if self._birth.is_foreign:
+            self._callback.is_closed = True
+            return
         self._state.deregister_later(self._callback)
         self._has_items.set()
 
     async def next_item(self) -> E | Gap | None:
         """Take the next item, or return None when the stream has ended."""
-        if self._callback.is_closed:
-            self._items.clear()
-        while not self._items:
+        self._birth.check(f"the stream {self._callback.name}")
+        while not self._callback.is_closed:
+            if self._items:
+                # The filter lets only the kind of event through that the stream was made for.
+                return self._items.popleft()  # type: ignore[return-value]
             self._has_items.clear()
             taken = self.take()
-            if taken.is_over or self._callback.is_closed:  # what it had not begun is discarded
-                return None
+            if taken.is_over:
+                break
             if taken.gap is not None:
                 self._items.append(taken.gap)
             self._items.extend(taken.events)
             if not self._items:
                 await self._has_items.wait()
-        # The filter lets only the kind of event through that the stream was made for.
-        return self._items.popleft()  # type: ignore[return-value]
+        self._items.clear()  # what it has not given is dropped (C4)
+        return None
 
     def __aiter__(self) -> Self:
         """Return the stream."""
@@ -184,10 +191,14 @@ class AsyncSubscription:
         self._stream: Final = stream
         self._state: Final = state
         self._function: Final = function
+        self._birth: Final = Birth()
         self._ended: Final = asyncio.Event()
+        self._draining: Final[set[_AsyncGate]] = set()  # loop thread only
         self._task: Final = asyncio.get_running_loop().create_task(
             self._run(), name=f"virevents {stream.callback.name}"
         )
+        # Not in the task itself: one that is cancelled before its first step never runs.
+        self._task.add_done_callback(self._on_done)
 
     @property
     def id(self) -> int:
@@ -215,6 +226,8 @@ class AsyncSubscription:
             True when the callback is not running and never runs again.
         """
         self._stream.close()
+        if self._birth.is_foreign:  # no lock, no hook, no wait in a forked child
+            return True
         if wait and not is_in_callback():
             await self._ended.wait()
         return self._ended.is_set()
@@ -225,15 +238,19 @@ class AsyncSubscription:
         Returns:
             Whether it was, within *timeout* seconds. In a callback nothing is waited for.
         """
+        self._birth.check(self._stream.callback.name)
         if is_in_callback() or self.is_closed:
             return False
         gate = _AsyncGate(f"the delivery of what {self._stream.callback.name} was sent")
+        self._draining.add(gate)
         self._state.mark(self._stream.callback, gate)
         try:
             async with asyncio.timeout(timeout):
                 await gate.is_opened.wait()
         except TimeoutError:
             return False
+        finally:
+            self._draining.discard(gate)
         return not self.is_closed
 
     async def __aenter__(self) -> Self:
@@ -253,13 +270,15 @@ class AsyncSubscription:
 
     async def _run(self) -> None:
         _in_callback.set(True)
-        try:
-            while (item := await self._stream.next_item()) is not None:
-                await self._deliver(item)
-        finally:
-            self._stream.close()
-            self._stream.callback.end()
-            self._ended.set()
+        while (item := await self._stream.next_item()) is not None:
+            await self._deliver(item)
+
+    def _on_done(self, _: asyncio.Task[None]) -> None:
+        self._stream.close()
+        self._stream.callback.end()
+        self._ended.set()
+        for gate in self._draining:  # nobody takes any more, so the marks are not reached
+            gate.is_opened.set()
 
     async def _deliver(self, item: DomainEvent | Gap) -> None:
         callback = self._stream.callback
@@ -291,5 +310,5 @@ class _AsyncGate(Gate):
     def open(self) -> None:
         """Let the waiting task go on; from any thread."""
         super().open()
-        if not self._loop.is_closed():
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
             self._loop.call_soon_threadsafe(self.is_opened.set)

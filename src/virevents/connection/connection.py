@@ -16,7 +16,6 @@ Invariants, each with a test of its name in ``tests/connection/test_connection.p
 """
 
 import contextlib
-import logging
 from collections.abc import Callable
 from enum import Enum
 from types import TracebackType
@@ -34,7 +33,7 @@ from virevents.connection.process import (
 )
 from virevents.connection.statistics import ConnectionStats, connection_stats
 from virevents.connection.streams import EventStream, taken_from_a_stream
-from virevents.connection.subscription import Subscription, wait_for_end
+from virevents.connection.subscription import Subscription, wait_for_ends
 from virevents.dispatch import (
     Callback,
     Delivery,
@@ -58,12 +57,11 @@ from virevents.sync import (
 
 __all__ = ["CLOSE_MAY_TAKE", "Connection"]
 
-_log: Final = logging.getLogger("virevents.connection")
-
 E = TypeVar("E", bound=DomainEvent)
 
-# How long ``close`` waits for callbacks that are still running, in seconds.
-CLOSE_MAY_TAKE: Final = 5.0
+# How long ``close`` waits for callbacks that are still running, in seconds: all of it is to end
+# within 5 s.
+CLOSE_MAY_TAKE: Final = 4.5
 
 
 class _Phase(Enum):
@@ -321,6 +319,9 @@ class Connection:
     ) -> Callback:
         """Put a callback on record with a delivery of its own; for faces built on this one.
 
+        When the connection is closed meanwhile, either this raises and the release hook is never
+        called, or the callback is on record, closed, and its release hook is called once.
+
         Args:
             function: The callback.
             wanted: Which events.
@@ -342,29 +343,39 @@ class Connection:
         record = Callback(
             function, wanted, owner=self, hooks=hooks or Hooks(), after_release=forget
         )
-        delivery = deliver(record)
-        with self._lock:
-            is_open = self._phase is _Phase.OPEN
-            if is_open:
-                self._callbacks.add(record)
-        if is_open:
-            # The driver may close under us; what follows then ends the callback.
-            with contextlib.suppress(ClosedError):
-                self._driver.state.register(record, delivery)
+        self._enter(record)
+        try:
+            delivery = deliver(record)
+        except BaseException:
+            forget()
+            record.released.open()  # ``close`` may wait for it; its hook is not run: it never was
+            raise
+        # The driver may close under us; what follows then ends the callback.
+        with contextlib.suppress(ClosedError):
+            self._driver.state.register(record, delivery)
         if not self._is_open:  # closed meanwhile, perhaps before the callback was listed
             record.is_closed = True
             delivery.end(record)
             self._driver.state.deregister_later(record)
-            self._refuse()
         return record
+
+    def _enter(self, record: Callback) -> None:
+        """Have ``close`` meet *record*; from here on it ends like every other."""
+        with self._lock:
+            is_open = self._phase is _Phase.OPEN
+            if is_open:
+                self._callbacks.add(record)
+        if not is_open:
+            self._refuse()
 
     # -- looking inside, and the end
 
     def stats(self) -> ConnectionStats:
         """Return figures of the connection, its driver and the threads it lives on."""
+        driver = self.reading()
         with self._lock:
             callbacks = list(self._callbacks)
-        return connection_stats(self.uri, self._driver, self._machinery, callbacks)
+        return connection_stats(self.uri, driver, self._machinery, callbacks)
 
     def begin_close(self) -> bool:
         """Refuse new calls and begin no further callback; wait for nothing.
@@ -411,24 +422,28 @@ class Connection:
         """
         deadline = monotonic() + timeout
         if not self._take_the_end():
-            # Who took it may be a callback, which went through without waiting for itself.
             if not may_wait:
                 return self._closed.is_open and self._have_all_ended()
+            # Who took the end may run a callback itself, and then waited for none.
             return self._closed.wait(timeout) and self._wait_for_callbacks(deadline)
-        self._driver.state.registry.remove_connection(self)
+        self.put_callbacks_off()
         self._process.discard(self)
         if is_loop_thread():
-            has_ended = self._have_all_ended()
             self._machinery.run_elsewhere(lambda: self._let_go(deadline, may_wait=False))
-        else:
-            has_ended = self._let_go(deadline, may_wait=may_wait)
-        self._closed.open()
-        return has_ended
+            return self._have_all_ended()
+        return self._let_go(deadline, may_wait=may_wait)
+
+    def put_callbacks_off(self) -> None:
+        """Take its callbacks off and end them, once no more can come; waits for nothing."""
+        self._driver.state.registry.remove_connection(self)
 
     def _let_go(self, deadline: float, *, may_wait: bool) -> bool:
-        self._process.release_driver(self._shared)
-        has_ended = self._wait_for_callbacks(deadline) if may_wait else self._have_all_ended()
-        self._process.leave(self._machinery, deadline)
+        try:
+            self._process.release_driver(self._shared)
+            has_ended = self._wait_for_callbacks(deadline) if may_wait else self._have_all_ended()
+            self._process.leave(self._machinery, deadline)
+        finally:
+            self._closed.open()
         return has_ended
 
     def _have_all_ended(self) -> bool:
@@ -448,19 +463,7 @@ class Connection:
     def _wait_for_callbacks(self, deadline: float) -> bool:
         with self._lock:
             left = list(self._callbacks)
-        stuck = [c for c in left if not wait_for_end(c, max(0.0, deadline - monotonic()))]
-        for callback in stuck:
-            # A loop may have been closed with a hand-over that it had taken and not run.
-            if callback.delivery is not None:
-                callback.delivery.end(callback)
-        if stuck:
-            _log.warning(
-                "%s: %d callbacks had not returned when it was closed and are abandoned: %s",
-                self.uri,
-                len(stuck),
-                ", ".join(callback.name for callback in stuck),
-            )
-        return not stuck
+        return wait_for_ends(left, deadline, self.uri)
 
     def __enter__(self) -> Self:
         """Return the connection."""
@@ -480,6 +483,11 @@ class Connection:
         return f"<Connection {self.uri} {self._phase.value}>"
 
     # -- which calls may be made
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether this process is a forked child of the one that opened it."""
+        return self._birth.is_foreign
 
     @property
     def driver_state(self) -> EventState:

@@ -47,8 +47,9 @@ _log: Final = logging.getLogger("virevents.connection")
 # How many calls of sessions and of asyncio programs that need a turn run at once.
 _CALL_WORKERS: Final = 8
 
-# How long the connections that are open at the interpreter's exit may take to close, in seconds.
-EXIT_MAY_TAKE: Final = 5.0
+# How long the interpreter's exit waits for callbacks that are still running, in seconds: all of
+# it is to end within 5 s.
+EXIT_MAY_TAKE: Final = 4.5
 
 
 class Machinery:
@@ -139,15 +140,24 @@ class Process:
 
     def enter(self) -> Machinery:
         """Count a connection in; start the threads for the first."""
-        fresh: Machinery | None = None
-        with self._lock:
-            if self._machinery is None:
-                self._machinery = fresh = Machinery()
-            machinery = self._machinery
-            machinery.users += 1
-        if fresh is not None:
-            fresh.start()
+        machinery = self._enter(None)
+        if machinery is not None:
+            return machinery
+        # Made with nothing held, for asyncio logs the making of a loop. Another thread may be
+        # faster; then this one goes again, in the way that every one goes.
+        fresh = Machinery()
+        fresh.start()
+        machinery = self._enter(fresh) or fresh
+        if machinery is not fresh:
+            fresh.stop(monotonic())
         return machinery
+
+    def _enter(self, fresh: Machinery | None) -> Machinery | None:
+        with self._lock:
+            self._machinery = self._machinery or fresh
+            if self._machinery is not None:
+                self._machinery.users += 1
+            return self._machinery
 
     def leave(self, machinery: Machinery, deadline: float) -> None:
         """Count a connection out; end the threads after the last."""
@@ -227,7 +237,9 @@ class Process:
             connections = list(self._connections.values())
         deadline = monotonic() + timeout
         for connection in connections:
+            # All of them before any is waited for: one that is stuck costs the others nothing.
             connection.begin_close()
+            connection.put_callbacks_off()
         for connection in connections:
             connection.close(timeout=max(0.0, deadline - monotonic()))
 

@@ -14,11 +14,11 @@ Invariants, each with a test of its name in ``tests/connection/test_streams.py``
 
 from collections import deque
 from types import TracebackType
-from typing import Final, Generic, Self, TypeVar
+from typing import Final, Generic, NoReturn, Self, TypeVar
 
 from virevents.dispatch import Callback, EventState, PulledDelivery
 from virevents.model import DomainEvent, Gap
-from virevents.sync import Birth, Gate
+from virevents.sync import Birth, Gate, refuse_to_block
 
 __all__ = ["EventStream", "StreamDelivery", "taken_from_a_stream"]
 
@@ -61,35 +61,42 @@ class EventStream(Generic[E]):
 
         Raises:
             StopIteration: The stream has ended.
-            WouldBlockError: None is there, and this is a loop thread.
+            WouldBlockError: None is there, *timeout* is not 0, and this is a loop thread.
         """
         self._birth.check(f"the stream {self._callback.name}")
-        if self._callback.is_closed:
-            self._items.clear()
         while not self._items:
             gate = self._gate = Gate("an event")
-            taken = self.delivery.take()
-            if taken.is_over or self._callback.is_closed:  # what it had not begun is discarded
-                self._callback.end()
-                raise StopIteration
-            if taken.gap is not None:
-                self._items.append(taken.gap)
-            self._items.extend(taken.events)
-            if not self._items and not gate.wait(timeout):
+            self._take()
+            if not self._items and not _wait(gate, timeout):
                 return None
+        if self._callback.is_closed:  # what it has not given is dropped (C4)
+            self._end()
         item = self._items.popleft()
         if not isinstance(item, Gap):
             self._callback.begun += 1
         # The filter lets only the kind of event through that the stream was made for.
         return item  # type: ignore[return-value]
 
+    def _take(self) -> None:
+        taken = self.delivery.take()
+        if taken.is_over or self._callback.is_closed:
+            self._end()
+        if taken.gap is not None:
+            self._items.append(taken.gap)
+        self._items.extend(taken.events)
+
+    def _end(self) -> NoReturn:
+        self._items.clear()
+        self._callback.end()
+        raise StopIteration
+
     def close(self) -> None:
-        """End the stream. Idempotent, from any thread; waits for nothing."""
+        """End the stream. Idempotent, from any thread, also from a finalizer; takes no lock."""
         if self._birth.is_foreign:
             self._callback.is_closed = True
             return
+        # The flush tells the consumer. Not here: a gate has a lock, and a finalizer takes none.
         self._state.deregister_later(self._callback)
-        self._gate.open()
 
     @property
     def is_closed(self) -> bool:
@@ -122,6 +129,14 @@ class EventStream(Generic[E]):
     ) -> None:
         """Close it."""
         self.close()
+
+
+def _wait(gate: Gate, timeout: float | None) -> bool:
+    """Wait at *gate*; with no time to wait, on whichever thread, only look."""
+    if timeout is not None and timeout <= 0:
+        return gate.is_open
+    refuse_to_block("waiting for an event")
+    return gate.wait(timeout)
 
 
 def taken_from_a_stream(event: DomainEvent) -> None:

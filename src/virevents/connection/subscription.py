@@ -15,13 +15,15 @@ Invariants, each with a test of its name in ``tests/connection/test_subscription
 import logging
 import sys
 import traceback
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
+from virevents.clock import monotonic
 from virevents.dispatch import Callback, EventState
 from virevents.sync import Birth, Gate, is_callback_thread
 
-__all__ = ["Subscription", "SubscriptionStats", "wait_for_end"]
+__all__ = ["Subscription", "SubscriptionStats", "wait_for_end", "wait_for_ends"]
 
 _log: Final = logging.getLogger("virevents.connection")
 
@@ -173,6 +175,32 @@ def wait_for_end(callback: Callback, timeout: float | None) -> bool:
         )
         return callback.released.wait(None)
     return callback.released.wait(timeout - first)
+
+
+def wait_for_ends(callbacks: Sequence[Callback], deadline: float, uri: str) -> bool:
+    """Wait until all of *callbacks* were released; abandon the others, and log their names.
+
+    Args:
+        callbacks: They were ended or marked before.
+        deadline: Until when, on the monotonic clock.
+        uri: Whose they are, for the log.
+
+    Returns:
+        Whether all were.
+    """
+    stuck = [c for c in callbacks if not wait_for_end(c, max(0.0, deadline - monotonic()))]
+    for callback in stuck:
+        # A loop may have been closed with a hand-over that it had taken and not run.
+        if callback.delivery is not None:
+            callback.delivery.end(callback)
+    if stuck:
+        _log.warning(
+            "%s: %d callbacks had not returned when it was closed and are abandoned: %s",
+            uri,
+            len(stuck),
+            ", ".join(callback.name for callback in stuck),
+        )
+    return not stuck
 
 
 def stack_of(callback: Callback) -> str:

@@ -26,7 +26,18 @@ from virevents.clock import monotonic
 from virevents.dispatch.filters import Filter
 from virevents.errors import LocalProtocolError
 from virevents.model import DomainEvent, Gap
-from virevents.sync import MAILBOX, Failure, Gate, RankedLock, assert_nothing_held, call_out, report
+from virevents.sync import (
+    MAILBOX,
+    Failure,
+    Gate,
+    RankedLock,
+    Role,
+    assert_nothing_held,
+    call_out,
+    in_role,
+    is_loop_thread,
+    report,
+)
 
 if TYPE_CHECKING:
     from virevents.dispatch.delivery import Delivery
@@ -228,7 +239,9 @@ class Callback:
         self.is_closed = True
         try:
             if hook is not None:
-                self._call_hook("on_release", hook)
+                # On whichever thread ends it: nothing there may wait for this very hook (C5).
+                with in_role(Role.LOOP if is_loop_thread() else Role.WORKER, self.name):
+                    self._call_hook("on_release", hook)
         finally:
             if self._after_release is not None:
                 self._after_release()
