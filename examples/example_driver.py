@@ -140,15 +140,15 @@ class ExampleDriver(Driver):
             self._push_locked(domain, Lifecycle.DEFINED, detail)
             return domain.identity
 
-    # (6) going: is_removed and the last event under the lock, then off the list
+    # (6) going: the last event, then is_removed, under the lock; then off the list
 
     def undefine(self, uuid: str) -> None:
         """Remove the definition; a running domain goes on until it stops."""
         with self._in_turn(uuid) as domain:
             with domain.lock:
                 domain.is_persistent = False
-                domain.is_removed = not domain.is_active
                 self._push_locked(domain, Lifecycle.UNDEFINED, UndefinedDetail.REMOVED)
+                domain.is_removed = not domain.is_active
             self._leave_if_removed(domain)
 
     # (7) changing: check, ask the hypervisor holding the turn alone, then change and push
@@ -191,8 +191,8 @@ class ExampleDriver(Driver):
             with domain.lock:
                 domain.set_id_locked(INACTIVE_ID)
                 domain.state = _DESTROYED
-                domain.is_removed = not domain.is_persistent
                 self._push_locked(domain, Lifecycle.STOPPED, StoppedDetail.DESTROYED)
+                domain.is_removed = not domain.is_persistent
             self._leave_if_removed(domain)
 
     def close(self) -> None:

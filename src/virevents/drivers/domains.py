@@ -11,9 +11,10 @@ Locking:
 
     *Coming*: a domain is listed with its turn already held by who defines it, and who pushes the
     first event before letting the turn go; so nobody else's event can come first.
-    *Going*: ``is_removed`` is set and the last event pushed under the domain's lock; *then* it
-    leaves the list, if the list still holds this very object. Who meets a removed domain counts
-    it as absent and, defining, replaces it.
+    *Going*: the last event is pushed and ``is_removed`` set under the domain's lock, in this
+    order: ``is_removed`` is read without the lock, and who reads it may define anew and push at
+    once. *Then* it leaves the list, if the list still holds this very object. Who meets a
+    removed domain counts it as absent and, defining, replaces it.
 
 Invariants, each with a test of its name in ``tests/drivers/test_domains.py``:
     unique          no two listed domains have one uuid or one name, removed ones aside

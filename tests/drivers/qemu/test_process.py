@@ -120,7 +120,7 @@ def test_inherits_none(tmp_path: Path) -> None:
     with socket.socket() as given:
         # A foreign library's descriptor, inheritable and far from the numbers in use.
         careless = fcntl.fcntl(given.fileno(), fcntl.F_DUPFD, 500)
-        script = "ls /proc/self/fd; echo session; ps -o sid= -p $$; env"
+        script = "ls /proc/self/fd; echo session; cut -d' ' -f6 /proc/$$/stat; env"
         process = spawn([SHELL, "-c", script], descriptors=[given.fileno()], log=log)
         os.close(careless)
         number = given.fileno()

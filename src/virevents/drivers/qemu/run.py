@@ -251,8 +251,8 @@ class QemuRun:
                 stopped = LifecycleEvent.from_object(
                     domain, Lifecycle.STOPPED, verdict.detail, self._context.clock.time()
                 )
-                domain.is_removed = not domain.is_persistent
                 self._publish_locked(Effect(events=(stopped,)))
+                domain.is_removed = not domain.is_persistent
         if domain.is_removed:
             self._domains.remove(domain)
         self.ended.open()

@@ -248,8 +248,8 @@ class TestDriver(Driver):
                     text = "Refusing to undefine while domain managed save image exists"
                     raise invalid(domain, text, "no managed save")
                 domain.is_persistent = False  # a transient one is no error, as libvirt has it
-                domain.is_removed = not domain.is_active
                 self._push_locked(domain, Lifecycle.UNDEFINED, UndefinedDetail.REMOVED)
+                domain.is_removed = not domain.is_active
             self._leave_if_removed(domain)
 
     def create(self, xml: str, mode: StartMode = StartMode.RUNNING) -> DomainIdentity:
@@ -425,11 +425,11 @@ class TestDriver(Driver):
     ) -> None:
         domain.state = state
         domain.set_id_locked(INACTIVE_ID)
-        domain.is_removed = not domain.is_persistent
         if domain.next_definition is not None:
             domain.set_definition_locked(domain.next_definition)
             domain.next_definition = None
         self._push_locked(domain, Lifecycle.STOPPED, detail)
+        domain.is_removed = not domain.is_persistent
 
     def _leave_if_removed(self, domain: TestDomain) -> None:
         if domain.is_removed:
