@@ -13,7 +13,7 @@ from tests.dispatch.fakes import TIMEOUT, Listener, batch
 from virevents.dispatch import Callback, Filter, Hooks
 from virevents.errors import LocalProtocolError, LockOrderError
 from virevents.model import DomainEvent, Gap
-from virevents.sync import DRIVER, RankedLock
+from virevents.sync import DRIVER, RankedLock, Role, in_role, is_callback_thread, is_loop_thread
 
 
 def _fails(_: object) -> None:
@@ -279,3 +279,17 @@ def test_raising_is_counted_also_under_a_log_filter_that_raises() -> None:
     finally:
         log.removeFilter(broken)
     assert (callback.begun, callback.errors) == (2, 2)
+
+
+def test_a_release_hook_may_wait_for_no_callback_wherever_it_runs() -> None:
+    """It is the callback's last call: what waits there for a callback may wait for itself."""
+    found: list[tuple[bool, bool]] = []
+
+    def look() -> None:
+        found.append((is_callback_thread(), is_loop_thread()))
+
+    Callback(_fails, Filter(), hooks=Hooks(on_release=look)).end()
+    with in_role(Role.LOOP, "tested loop"):
+        Callback(_fails, Filter(), hooks=Hooks(on_release=look)).end()
+    assert found == [(True, False), (True, True)]
+    assert not is_callback_thread()

@@ -68,7 +68,7 @@ def test_exact_means_these(wanted: Filter, sequences: list[int]) -> None:
 def test_not_before(wanted: Filter) -> None:
     events = _mixture()
     shared = Batch(events)
-    for since in (0, 3, 6, 99, 2):
+    for since in (0, 1, 3, 6, 99, 2):
         found = [event.sequence for event in shared.matching(_callback(wanted, since))]
         assert found == [n for n in range(since + 1, 7) if wanted.accepts(events[n - 1])]
 

@@ -240,6 +240,65 @@ def test_bounded_also_when_strands_left_under_their_workers(stage: _Stage) -> No
     assert late.wait(TIMEOUT)
 
 
+def test_one_idle_worker_is_kept_beside_stuck_ones(stage: _Stage) -> None:
+    pool = stage.pool(core=1)
+    stage.block(pool, 2)
+    while pool.workers < 2:
+        stage.loop.fire_timers()
+    assert all(blocker.began.wait(TIMEOUT) for blocker in stage.blockers)
+    stage.blockers[0].go.set()
+    for _ in range(20):
+        assert _ran(pool).wait(TIMEOUT)
+    assert pool.workers == 2
+
+
+class _SlowBell:
+    """A bell at which nobody wakes until it is told; says who waits."""
+
+    def __init__(self) -> None:
+        self.rings = 0
+        self.waits = threading.Semaphore(0)
+        self.wakes = threading.Semaphore(0)
+
+    def ring(self, count: int = 1) -> None:
+        self.rings += count
+
+    def wait(self) -> None:
+        self.waits.release()
+        assert self.wakes.acquire(timeout=TIMEOUT)
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+class _SlowBells(SystemPrimitives):
+    def __init__(self) -> None:
+        super().__init__(is_checked=True)
+        self.bell = _SlowBell()
+
+    @override
+    def make_doorbell(self, name: str) -> _SlowBell:
+        return self.bell
+
+
+def test_an_idle_worker_is_rung_for_once(stage: _Stage) -> None:
+    """It has not woken yet: what comes next needs another worker, for this one may get stuck."""
+    system = _SlowBells()
+    with installed(system):
+        pool = stage.pool(core=2)
+        assert _ran(pool).wait(TIMEOUT)
+        assert system.bell.waits.acquire(timeout=TIMEOUT)
+        assert (pool.workers, system.bell.rings) == (1, 0)
+        first = _ran(pool)
+        assert (pool.workers, system.bell.rings) == (1, 1)
+        second = _ran(pool)
+        assert (pool.workers, system.bell.rings) == (2, 1)
+        assert first.wait(TIMEOUT)
+        assert second.wait(TIMEOUT)
+        system.bell.wakes.release(100)
+        assert pool.stop().wait(TIMEOUT)
+
+
 def test_shrinks(stage: _Stage) -> None:
     pool = stage.pool(core=2)
     stage.block(pool, 8)

@@ -2,11 +2,12 @@
 """``CallbackRegistry``: who is on record, and who is on the way out."""
 
 import gc
+import threading
 import weakref
 
 import pytest
 
-from tests.dispatch.fakes import HandPool, Listener, batch, suspended
+from tests.dispatch.fakes import TIMEOUT, HandPool, Listener, batch, suspended
 from virevents.dispatch import (
     Callback,
     CallbackRegistry,
@@ -55,6 +56,26 @@ def test_begins_after_also_what_is_pushed_and_flushed_before_it_knows_its_start(
     queue.push(suspended())
     dispatch_queue(queue, registry)
     assert listener.sequences == [2]
+
+
+def test_begins_after_and_loses_nothing_that_is_flushed_right_after_its_start_is_read() -> None:
+    """It must be listed by then: another thread pushes and flushes before the next step."""
+    queue = EventQueue(10, lambda: None)
+    listener = Listener()
+
+    def push_and_flush() -> None:
+        queue.push(suspended())
+        dispatch_queue(queue, registry)
+
+    def start(starting: Starting) -> None:
+        queue.start(starting)
+        other = threading.Thread(target=push_and_flush)
+        other.start()
+        other.join(TIMEOUT)
+
+    registry = CallbackRegistry(start)
+    registry.add(listener.callback)
+    assert listener.sequences == [1]
 
 
 def test_ids_are_never_used_again() -> None:

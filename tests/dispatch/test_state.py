@@ -156,6 +156,27 @@ def test_reschedules_when_it_raises(state: EventState, loop: ManualLoop) -> None
     assert listener.sequences == [3]
 
 
+def test_none_left_when_a_flush_is_asked_for_amid_another(
+    state: EventState, loop: ManualLoop
+) -> None:
+    """The wake is used up beneath a release hook, at the very end of the flush."""
+    other, gate = Listener(), Gate("a mark")
+
+    class _Marks(Listener):
+        def _on_release(self) -> None:
+            state.mark(other.callback, gate)
+            loop.turn()  # the flush that this is returns at once: one is under way
+
+    going = _Marks()
+    for listener in (going, other):
+        _register(state, listener)
+    state.deregister_later(going.callback)
+    loop.turn()
+    before = gate.is_open
+    loop.turn_until_idle()
+    assert (before, gate.is_open) == (False, True)
+
+
 def test_reschedules_when_something_was_marked_late(
     state: EventState, loop: ManualLoop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -275,6 +296,8 @@ def test_silent_when_closed(state: EventState, loop: ManualLoop) -> None:
     _register(state, listener)
     state.push(suspended())
     state.close()
+    assert loop.wakers[0].function is None
+    state.queue.drain = pytest.fail  # type: ignore[method-assign,assignment]
     state.flush()
     loop.turn_until_idle()
     assert listener.told == ["released"]
