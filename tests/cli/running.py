@@ -72,11 +72,13 @@ def program(
     is_busy: bool = False,
     stdout: int = subprocess.PIPE,
     environment: Mapping[str, str] | None = None,
+    ignores_sigint: bool = False,
 ) -> Iterator[subprocess.Popen[str]]:
     """Run the program as a process of its own, and end it with the block."""
     before = ("-c", _BUSY) if is_busy else ("-m", "virevents")
+    shell = ("/bin/sh", "-c", 'trap "" INT; exec "$@"', "sh") if ignores_sigint else ()
     with subprocess.Popen(
-        [sys.executable, "-W", "error", *before, *arguments],
+        [*shell, sys.executable, "-W", "error", *before, *arguments],
         stdin=subprocess.DEVNULL,
         stdout=stdout,
         stderr=subprocess.PIPE,

@@ -262,3 +262,13 @@ def test_colour_on_a_terminal_only() -> None:
     with program("events", TEST_URI, "-n2", is_busy=True, stdout=subprocess.PIPE) as process:
         out, _ = process.communicate(timeout=PATIENCE)
     assert "\x1b" not in out
+
+
+def test_sigterm_ends_a_job_in_the_background_of_a_script() -> None:
+    # There the shell has SIGINT ignored, so ours must not lean on it.
+    with program("events", TEST_URI, "--json", is_busy=True, ignores_sigint=True) as process:
+        assert process.stdout is not None
+        json.loads(process.stdout.readline())
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, err) == (143, "")

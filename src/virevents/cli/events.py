@@ -17,6 +17,8 @@ import asyncio
 import contextlib
 import logging
 import math
+import signal
+import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -32,7 +34,7 @@ from virevents.cli.connecting import (
     find_async,
     named_uri,
 )
-from virevents.cli.ends import FAILED, Fail, OutputClosed
+from virevents.cli.ends import FAILED, TERMINATED, Fail, OutputClosed
 from virevents.cli.printing import as_json, as_text, print_line
 from virevents.errors import VireventsError
 from virevents.model import DomainEvent, EventId, Gap, Lifecycle, WireEnum
@@ -126,7 +128,9 @@ def events(
         timeout=timeout,
     )
     show = _Show(_make_line(wanted, json=json, timestamp=timestamp), count, verbose=verbose)
-    asyncio.run(_listen(wanted, show))
+    asyncio.run(_listen_until_told(wanted, show))
+    if show.is_terminated:
+        raise typer.Exit(TERMINATED)
     if show.is_short:
         raise typer.Exit(FAILED)
 
@@ -169,6 +173,7 @@ class _Show:
         self._most: Final = most
         self._is_verbose: Final = verbose
         self._shown = 0  # loop thread only
+        self.is_terminated = False  # one way: False to True, read without
 
     @property
     def is_enough(self) -> bool:
@@ -216,6 +221,23 @@ class _Host:
                 for host in hosts:
                     host.stream.close()
                 return
+
+
+async def _listen_until_told(wanted: _Wanted, show: _Show) -> None:
+    """Listen; SIGTERM ends it as Ctrl-C does, by cancelling, so that no step is cut in two."""
+    listening = asyncio.ensure_future(_listen(wanted, show))
+
+    def terminate() -> None:
+        show.is_terminated = True
+        listening.cancel()
+
+    if threading.current_thread() is threading.main_thread():
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, terminate)
+    try:
+        await listening
+    except asyncio.CancelledError:
+        if not show.is_terminated:
+            raise
 
 
 async def _listen(wanted: _Wanted, show: _Show) -> None:
