@@ -9,6 +9,12 @@ errors here.
 
 import os
 
+# The programs that tests start behave the same on every machine: with PYTHONUNBUFFERED set, say,
+# nothing is left for an interpreter's end to write, and a fault there is not seen.
+for _name in list(os.environ):
+    if _name.startswith(("PYTHON", "VIREVENTS_")) or _name in {"NO_COLOR", "FORCE_COLOR"}:
+        del os.environ[_name]
+
 # Read when virevents.sync is imported, so it is set before anything else is.
 os.environ["VIREVENTS_LOCKCHECK"] = "1"
 
