@@ -7,22 +7,12 @@ Exceptions in threads and finalizers fail it too: pytest makes warnings of them,
 errors here.
 """
 
-import os
-
-# The programs that tests start behave the same on every machine: with PYTHONUNBUFFERED set, say,
-# nothing is left for an interpreter's end to write, and a fault there is not seen.
-for _name in list(os.environ):
-    if _name.startswith(("PYTHON", "VIREVENTS_")) or _name in {"NO_COLOR", "FORCE_COLOR"}:
-        del os.environ[_name]
-
-# Read when virevents.sync is imported, so it is set before anything else is.
-os.environ["VIREVENTS_LOCKCHECK"] = "1"
-
 import asyncio
 import gc
 import importlib
 import importlib.util
 import logging
+import os
 import sys
 import threading
 import traceback
@@ -32,6 +22,15 @@ from typing import Final
 
 import pytest
 from typing_extensions import override  # in typing from Python 3.12
+
+# The programs that tests start behave the same on every machine: with PYTHONUNBUFFERED set, say,
+# nothing is left for an interpreter's end to write, and a fault there is not seen.
+for _name in list(os.environ):
+    if _name.startswith(("PYTHON", "VIREVENTS_")) or _name in {"NO_COLOR", "FORCE_COLOR"}:
+        del os.environ[_name]
+
+# Read when virevents.sync is imported, so nothing above may import it.
+os.environ["VIREVENTS_LOCKCHECK"] = "1"
 
 _DESCRIPTORS: Final = Path("/proc/self/fd")
 
