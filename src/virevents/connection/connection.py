@@ -225,6 +225,7 @@ class Connection:
                 the loop thread; it must return fast and may make no call that waits. An asyncio
                 loop: on that loop's thread, likewise.
             capacity: The most events that wait for it; above, the oldest go into a gap (C9).
+                Up to 256 that a worker has taken for it wait beside.
             on_gap: Called with a ``Gap`` in the place of lost events, on the same strand.
             on_error: Called with the event and the exception when the callback raised.
             on_release: Called once, after the last call (C6).

@@ -120,5 +120,6 @@ def isolated(pool: Pool, callback: Callback, *, capacity: int = 10_000) -> Stran
         pool: The workers.
         callback: Whose events.
         capacity: The most events that wait at once; above, the oldest go into a ``Gap`` (C9).
+            A turn's worth that the worker has taken (``EVENTS_A_TURN`` at most) waits beside.
     """
     return Strand(pool, callback, capacity)

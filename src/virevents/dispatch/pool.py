@@ -23,7 +23,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from virevents.sync import POOL, Gate, RankedLock, Role, in_role, primitives
+from virevents.sync import POOL, Gate, RankedLock, Role, in_role, primitives, report
 
 __all__ = ["CORE_WORKERS", "Pool", "Runnable"]
 
@@ -152,8 +152,9 @@ class Pool:
             number = self._started
         try:
             primitives().start_thread(f"{self._name}-{number}", self._work)
-        except RuntimeError:  # the system has no thread left
-            _log.exception("%s: a worker could not be started", self._name)
+        except RuntimeError as error:  # the system has no thread left
+            text = "%s: a worker could not be started"
+            report(_log, logging.ERROR, text, self._name, error=error)
             self._on_not_started()
 
     def _on_not_started(self) -> None:
@@ -174,7 +175,7 @@ class Pool:
         try:
             self._call_later(_STUCK_AFTER, self._watch)
         except Exception:  # noqa: BLE001  (the loop is gone; whoever stopped it ends the pool)
-            _log.debug("%s: no watch, the loop has stopped", self._name)
+            report(_log, logging.DEBUG, "%s: no watch, the loop has stopped", self._name)
             with self._lock:
                 self._is_watched = False
 
@@ -232,5 +233,6 @@ class Pool:
     def _run(self, strand: Runnable) -> None:
         try:
             strand.run()
-        except Exception:  # noqa: BLE001  (a thread's top; the strand's own calls are caught before)
-            _log.exception("%s: running %s failed", self._name, strand.name)
+        except Exception as error:  # noqa: BLE001  (a thread's top; the strand's own calls are caught before)
+            text = "%s: running %s failed"
+            report(_log, logging.ERROR, text, self._name, strand.name, error=error)
