@@ -24,7 +24,7 @@ import typer
 import virevents
 from virevents.cli.connecting import Connect
 from virevents.cli.demo import demo
-from virevents.cli.ends import TERMINATED, UNREAD, Fail, OutputClosed
+from virevents.cli.ends import FAILED, TERMINATED, UNREAD, Fail, OutputClosed
 from virevents.cli.events import events
 from virevents.cli.looking import add_looking
 from virevents.cli.printing import print_line
@@ -78,9 +78,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Fail as failure:
         typer.echo(f"virevents: {failure}", err=True)
         return failure.status
-    except OutputClosed:
+    except OutputClosed as end:
         _forget_output()
-        return UNREAD
+        if not end.reason:
+            return UNREAD
+        typer.echo(f"virevents: {end.reason}", err=True)
+        return FAILED
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
     return 0
@@ -105,7 +108,7 @@ def _terminate(*_: object) -> NoReturn:
 
 
 def _forget_output() -> None:
-    """Keep the interpreter from flushing, at its end, what nobody reads."""
+    """Keep the interpreter from flushing, at its end, what cannot be written."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)

@@ -36,4 +36,12 @@ class Fail(Exception):  # noqa: N818  (it ends the program; it is no fault of th
 
 
 class OutputClosed(Exception):  # noqa: N818  (the same)
-    """Ends the program without a word: nobody reads its output any more."""
+    """Ends the program because its output goes nowhere any more.
+
+    Attributes:
+        reason: Why, for standard error; "" when its reader went away, which is no fault.
+    """
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(reason)
+        self.reason: Final = reason

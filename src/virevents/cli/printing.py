@@ -17,7 +17,7 @@ import os
 import sys
 from collections.abc import Iterable
 
-from virevents.cli.ends import Fail, OutputClosed
+from virevents.cli.ends import OutputClosed
 from virevents.model import DomainEvent, Gap, Json, LifecycleEvent, event_fields, gap_fields
 
 __all__ = ["as_json", "as_text", "has_colour", "print_line", "print_table", "printable"]
@@ -44,8 +44,7 @@ def print_line(line: str) -> None:
     """Write *line* to standard output at once and whole; from any thread.
 
     Raises:
-        OutputClosed: Nobody reads it any more.
-        Fail: It cannot be written: the disk is full.
+        OutputClosed: Nobody reads it any more, or the disk is full.
     """
     try:
         sys.stdout.write(f"{line}\n")
@@ -53,7 +52,7 @@ def print_line(line: str) -> None:
     except BrokenPipeError as error:
         raise OutputClosed from error
     except OSError as error:
-        raise Fail(f"cannot write: {error}") from error
+        raise OutputClosed(f"cannot write: {error}") from error
 
 
 def print_table(rows: Iterable[tuple[str, ...]]) -> None:
