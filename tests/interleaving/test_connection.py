@@ -16,7 +16,13 @@ from virevents.connection.process import Process
 from virevents.loop import thread as loop_thread
 from virevents.sync import Gate
 from virevents.testing import ScheduleError, explore_randomly
-from virevents.testing.schedules import ExploredEventLoop, Run, Scenario, UnstableScenarioError
+from virevents.testing.schedules import (
+    ExploredEventLoop,
+    Run,
+    Scenario,
+    SeedError,
+    UnstableScenarioError,
+)
 
 Wholes = Callable[[Callable[[], object]], Scenario]
 
@@ -119,5 +125,6 @@ def test_c5_planted_worker_that_waits(
     user: Callable[[], object], door: str, wholes: Wholes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(door, lambda: False)
-    with pytest.raises((ScheduleError, UnstableScenarioError)):
+    # The connection reads the real clock, so a schedule that fails need not replay exactly.
+    with pytest.raises((ScheduleError, UnstableScenarioError, SeedError)):
         explore_randomly(wholes(user), count=300, seed=11)

@@ -20,6 +20,7 @@ from virevents.sync import (
     LockClass,
     RankedLock,
     Role,
+    Step,
     SystemPrimitives,
     are_locks_checked,
     assert_held,
@@ -195,3 +196,10 @@ def test_an_attempt_is_refused_as_well(attempt: Callable[[CheckedLock], bool]) -
     lock = checked(DRIVER)
     with RankedLock(QUEUE), pytest.raises(LockOrderError):
         attempt(lock)
+
+
+def test_nothing_held_above_a_step_allows_what_is_of_earlier_ones() -> None:
+    with RankedLock(TURN):
+        assert_nothing_held("a wait", above=Step.OWNER)
+        with pytest.raises(LockOrderError, match="turn"):
+            assert_nothing_held("a call")
