@@ -68,7 +68,7 @@ def measurements(*, is_quick: bool) -> list[Measurement]:
         *(
             Measurement("dispatch", callbacks, events // part, delivery)
             for delivery in ("isolated", "direct")
-            for callbacks, events in ((1, 40_000), (10, 20_000), (100, 4_000))
+            for callbacks, events in ((1, 40_000), (10, 40_000), (100, 16_000))
         ),
         Measurement("publish", 1, 100_000 // part),
         Measurement("latency", 0, 2_000 // part),
