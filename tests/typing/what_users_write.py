@@ -1,41 +1,140 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What users write must infer: this file is type-checked by script/lint and never run."""
+"""What users write, and what a type checker must make of it. Checked, never run."""
 
+import asyncio
 from typing import assert_type
 
 import virevents
-from virevents.model import Detail, DomainEvent, Gap, LifecycleEvent
+from virevents import DomainEvent, Gap, LifecycleEvent, aio
+from virevents.connection import ConnectionStats
+from virevents.model import Detail, Lifecycle, RebootEvent, StateAndReason
 
 
-def takes_lifecycle(event: LifecycleEvent) -> None:
+def on_lifecycle(event: LifecycleEvent) -> None:
+    assert_type(event.event, Lifecycle)
     assert_type(event.detail, Detail)
+    assert_type(event.time, float)
+    assert_type(event.domain.name, str)
 
 
-def takes_any(event: DomainEvent) -> None:
-    assert_type(event.sequence, int)
+def on_any(event: DomainEvent) -> None:
+    if isinstance(event, RebootEvent):
+        assert_type(event.sequence, int)
 
 
-def plain(conn: virevents.Connection) -> None:
-    web = conn.lookup("web1")
-    conn.subscribe(print)
-    conn.subscribe(takes_lifecycle, only={"stopped", virevents.Lifecycle.STARTED})
-    conn.subscribe(takes_any, event_id="reboot", domain=web)
-    conn.subscribe(takes_lifecycle, event_id="all")  # type: ignore[arg-type]
+def on_anything(item: object) -> str:
+    return str(item)
+
+
+async def on_lifecycle_async(event: LifecycleEvent) -> None:
+    await asyncio.sleep(0)
+    on_lifecycle(event)
+
+
+def on_gap(gap: Gap) -> None:
+    assert_type(gap.count, int | None)
+
+
+def on_error(event: LifecycleEvent, error: BaseException) -> None:
+    on_lifecycle(event)
+    raise error
+
+
+def cleanup() -> None: ...
+
+
+def the_tour(xml: str) -> None:
+    """Section 5 of the architecture, as printed."""
+    with virevents.open("qemu:///session") as conn:
+        assert_type(conn, virevents.Connection)
+        with conn.subscribe(print) as subscription:
+            assert_type(subscription, virevents.Subscription)
+            domain = conn.define(xml)
+            assert_type(domain, virevents.Domain)
+            domain.start()
+            domain.suspend()
+            domain.resume()
+            domain.shutdown()
+
+        web = conn.lookup("web1")
+        conn.subscribe(on_any, event_id="reboot", domain=web, on_release=cleanup)
+        with conn.expect(web, "stopped", timeout=30) as stopped:
+            web.shutdown()
+        assert_type(stopped.event, LifecycleEvent)
+        print(stopped.event.detail)  # noqa: T201  (as printed there)
+        assert_type(stopped.event.detail, Detail)
+
+
+async def the_asyncio_tour() -> None:
+    async with aio.open("qemu+ssh://root@host/system") as conn:
+        assert_type(conn, aio.Connection)
+        async for event in conn.events():
+            assert_type(event, LifecycleEvent | Gap)
+
+
+def callbacks(conn: virevents.Connection, domain: virevents.Domain) -> None:
+    """A callback takes what its filter lets through, or anything wider."""
+    conn.subscribe(on_lifecycle)
+    conn.subscribe(on_any)
+    conn.subscribe(on_anything)
+    conn.subscribe(lambda event: event.detail)
+    conn.subscribe(on_lifecycle, event_id="lifecycle", only={"started", Lifecycle.STOPPED})
+    conn.subscribe(on_lifecycle, on_gap=on_gap, on_error=on_error, on_release=cleanup)
+    conn.subscribe(on_lifecycle, delivery="direct", capacity=1, domain=domain)
+    conn.subscribe(on_lifecycle, delivery=asyncio.new_event_loop())
+    conn.subscribe(on_any, event_id="all")
+    conn.subscribe(on_any, event_id={"reboot", "lifecycle"})
+    conn.subscribe(on_any, event_id=virevents.EventId.REBOOT)
+
+
+def subscriptions(subscription: virevents.Subscription) -> None:
+    assert_type(subscription.close(), bool)
+    assert_type(subscription.close(wait=False), bool)
+    assert_type(subscription.drain(1), bool)
+    assert_type(subscription.is_closed, bool)
+    assert_type(subscription.id, int)
+    assert_type(subscription.stats, virevents.SubscriptionStats)
+    assert_type(subscription.stats.slowest, float)
+
+
+def streams(conn: virevents.Connection) -> None:
     for item in conn.events():
         assert_type(item, LifecycleEvent | Gap)
-    for other in conn.events(event_id="all"):
-        assert_type(other, DomainEvent | Gap)
-    with conn.expect(web, "stopped", timeout=30) as stopped:
-        web.shutdown()
-    assert_type(stopped.event.detail, Detail)
+        if not isinstance(item, Gap):
+            assert_type(item.detail, Detail)
+    for wider in conn.events(event_id="all"):
+        assert_type(wider, DomainEvent | Gap)
+    with conn.events(only={"started"}) as stream:
+        assert_type(stream, virevents.EventStream[LifecycleEvent])
+        assert_type(stream.get(1.0), LifecycleEvent | Gap | None)
 
 
-async def with_asyncio() -> None:
-    async with virevents.aio.open("test:///default") as conn:
-        assert_type(conn, virevents.aio.Connection)
-        async for item in conn.events():
-            assert_type(item, LifecycleEvent | Gap)
-        web = await conn.lookup("web1")
-        async with conn.expect(web, "stopped", timeout=30) as stopped:
-            await web.shutdown()
-        assert_type(stopped.event, LifecycleEvent)
+def domains(conn: virevents.Connection) -> None:
+    assert_type(conn.list(), list[virevents.Domain])
+    assert_type(conn.list(active=True)[0].state(), StateAndReason)
+    assert_type(conn.lookup_id(1).id, int)
+    assert_type(conn.lookup_uuid("").xml(inactive=True), str)
+    assert_type(conn.stats(), ConnectionStats)
+    assert_type(conn.close(), bool)
+
+
+async def asyncio_face() -> None:
+    opened = await aio.open("test:///default", read_only=True, timeout=3)
+    assert_type(opened, aio.Connection)
+    domain = await opened.lookup("test")
+    assert_type(domain, aio.Domain)
+    assert_type(await opened.list(), list[aio.Domain])
+    assert_type(await domain.state(), StateAndReason)
+    assert_type(await domain.suspend(), None)
+    subscription = opened.subscribe(on_lifecycle_async, on_error=on_error)
+    assert_type(subscription, aio.AsyncSubscription)
+    opened.subscribe(on_lifecycle)
+    opened.subscribe(on_any, event_id="all")
+    assert_type(await subscription.close(), bool)
+    assert_type(await subscription.drain(1), bool)
+    async with opened.expect(domain, "stopped", timeout=1) as stopped:
+        await domain.destroy()
+    assert_type(stopped.event, LifecycleEvent)
+    async for item in opened.events(event_id="all"):
+        assert_type(item, DomainEvent | Gap)
+    assert_type(await opened.close(), bool)
