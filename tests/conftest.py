@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+import hypothesis
 import pytest
 from typing_extensions import override  # in typing from Python 3.12
 
@@ -31,6 +32,12 @@ for _name in list(os.environ):
 
 # Read when virevents.sync is imported, so nothing above may import it.
 os.environ["VIREVENTS_LOCKCHECK"] = "1"
+
+# A machine that other work slows down is no fault of a test's.
+hypothesis.settings.register_profile(
+    "any-machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any-machine")
 
 _DESCRIPTORS: Final = Path("/proc/self/fd")
 

@@ -267,9 +267,12 @@ async def _until_enough(wanted: _Wanted, show: _Show, hosts: Collection[_Host]) 
 
 
 async def _show_all(show: _Show, hosts: Collection[_Host]) -> None:
+    failed: list[Exception] = []
     try:
         async with asyncio.TaskGroup() as tasks:
             for host in hosts:
                 tasks.create_task(host.show(show, hosts))
     except* (OutputClosed, Fail) as group:
-        raise group.exceptions[0] from None  # the first to fail ends the others
+        failed.extend(group.exceptions)
+    if failed:  # not raised up there: Python 3.11.2 would put it into a group again
+        raise failed[0]  # the first to fail ended the others
