@@ -40,7 +40,7 @@ def test_c4_each_later_event_is_delivered_once_while_subscriptions_come_and_go(
     with changing(threads=2):
         for _ in range(50):
             recorder = Recorder()
-            with conn.events() as witness, conn.subscribe(recorder, delivery=delivery):
+            with conn.subscribe(recorder, delivery=delivery), conn.events() as witness:
                 for _ in range(4):
                     assert witness.get(20) is not None
             numbers = recorder.numbers

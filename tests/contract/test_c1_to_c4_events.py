@@ -141,6 +141,9 @@ def test_c4_close_discards_what_it_has_not_begun(domain: virevents.Domain) -> No
     subscription = domain.connection.subscribe(slow)
     flip(domain, 5)
     assert begun.wait(PATIENCE)
+    # The flush has handed all ten over once a later subscription has drained.
+    with domain.connection.subscribe(lambda _: None) as later:
+        assert later.drain(PATIENCE)
     assert not subscription.close(wait=False)
     may_go.open()
     assert subscription.close()
