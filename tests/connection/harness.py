@@ -31,8 +31,9 @@ WEB1: Final = DomainIdentity("web1", "6695eb01-f6a4-8304-79aa-97f2502e193f", 1)
 class Signal:
     """Something that happens once; whoever waits in vain fails."""
 
-    def __init__(self, what: str = "the signal") -> None:
+    def __init__(self, what: str = "the signal", *, patience: float = PATIENCE) -> None:
         self._what: Final = what
+        self._patience: Final = patience
         self._event: Final = threading.Event()
 
     def set(self, *_: object) -> None:
@@ -43,7 +44,7 @@ class Signal:
         return self._event.is_set()
 
     def wait(self, *_: object) -> None:
-        assert self._event.wait(PATIENCE), f"{self._what} did not come"
+        assert self._event.wait(self._patience), f"{self._what} did not come"
 
 
 class Running(Generic[T]):

@@ -230,7 +230,8 @@ def test_fresh_in_child(hypervisor: Hypervisor) -> None:
 
 def test_at_exit_one_that_is_stuck_costs_the_others_nothing(hypervisor: Hypervisor) -> None:
     first, second = virevents.open("fake:///one"), virevents.open("fake:///two")
-    inside, go_on, released = Signal("the call"), Signal(), Signal("the release hook")
+    inside, released = Signal("the call"), Signal("the release hook")
+    go_on = Signal(patience=100)  # longer than anything here is waited for
 
     def stuck(_: object) -> None:
         inside.set()
