@@ -14,19 +14,23 @@ The tree::
     +-- LocalProtocolError           a fault of the caller's
     |   +-- InvalidArgumentError     an argument that can never be right
     |   |   +-- DefinitionError      domain XML: names the element and its line
+    |   |       +-- UnsupportedDefinitionError  well-formed, but not for this driver
     |   +-- ClosedError              use of something closed
     |   +-- ForkedError              use of what a parent process opened
     |   +-- WouldBlockError          a call that would wait, on a thread that must not
     |   +-- ReadOnlyError            a modifying call on a read-only connection
     +-- RemoteProtocolError          a fault of the peer's
     |   +-- MonitorError             QEMU refused a command or broke its protocol
-    |       +-- MonitorTimeoutError  QEMU did not answer in time
+    |   |   +-- MonitorTimeoutError  QEMU did not answer in time
+    |   +-- AgentError               the guest's agent is silent or refused
     +-- OpenError                    a connection could not be opened
     +-- UnsupportedError             this driver does not have the operation
+    |   +-- UnsupportedArgumentError  it has the operation, but not in this way
     +-- DomainNotFoundError
     +-- DomainExistsError
     +-- StateError                   the domain is not in a state that allows the call
     +-- OperationFailedError         the hypervisor tried and failed
+    |   +-- HostError                a file or a program of the host's is missing or refused
     +-- OperationTimeoutError        a deadline passed
         +-- ExpectTimeout            ``expect`` ended without its event
 
@@ -36,12 +40,14 @@ Immutable: nothing here changes after it was raised.
 from typing import ClassVar, Final
 
 __all__ = [
+    "AgentError",
     "ClosedError",
     "DefinitionError",
     "DomainExistsError",
     "DomainNotFoundError",
     "ExpectTimeout",
     "ForkedError",
+    "HostError",
     "InternalError",
     "InvalidArgumentError",
     "LocalProtocolError",
@@ -55,6 +61,8 @@ __all__ = [
     "ReadOnlyError",
     "RemoteProtocolError",
     "StateError",
+    "UnsupportedArgumentError",
+    "UnsupportedDefinitionError",
     "UnsupportedError",
     "VireventsError",
     "WouldBlockError",
@@ -121,6 +129,12 @@ class DefinitionError(InvalidArgumentError):
         self.line: Final = line
 
 
+class UnsupportedDefinitionError(DefinitionError):
+    """A domain definition that is understood, but asks for what this driver does not have."""
+
+    code = 67
+
+
 class ClosedError(LocalProtocolError):
     """A queue, registry, event state, stream or connection was used after its end."""
 
@@ -179,6 +193,12 @@ class MonitorTimeoutError(MonitorError):
     code = 68
 
 
+class AgentError(RemoteProtocolError):
+    """The agent in the guest does not answer, or refused."""
+
+    code = 86
+
+
 class OpenError(VireventsError):
     """A connection could not be opened: unknown scheme, bad URI, or a driver that cannot start."""
 
@@ -189,6 +209,12 @@ class UnsupportedError(VireventsError):
     """This driver, or this build of the operating system, does not have the operation."""
 
     code = 3
+
+
+class UnsupportedArgumentError(UnsupportedError):
+    """The driver has the operation, but not with these arguments or for this domain."""
+
+    code = 74
 
 
 class DomainNotFoundError(VireventsError):
@@ -223,6 +249,12 @@ class OperationFailedError(VireventsError):
     """The hypervisor tried the operation and failed; the text carries its words."""
 
     code = 9
+
+
+class HostError(OperationFailedError):
+    """A file or a program of the host's is missing, or the system refused it."""
+
+    code = 38
 
 
 class OperationTimeoutError(VireventsError, TimeoutError):

@@ -9,9 +9,12 @@ from typing import Final
 
 from virevents.drivers.base import (
     Capability,
+    CoreDumpMode,
     Driver,
     DriverContext,
     DriverFactory,
+    NvramFate,
+    SleepMode,
     StartMode,
 )
 from virevents.drivers.domains import DomainList, DomainObject
@@ -23,11 +26,14 @@ __all__ = [
     "DRIVERS",
     "Capability",
     "ConnectionUri",
+    "CoreDumpMode",
     "DomainList",
     "DomainObject",
     "Driver",
     "DriverContext",
     "DriverFactory",
+    "NvramFate",
+    "SleepMode",
     "StartMode",
 ]
 

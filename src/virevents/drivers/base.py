@@ -25,7 +25,16 @@ from virevents.errors import UnsupportedError
 from virevents.loop import AsyncioLoop
 from virevents.model import DomainIdentity, StateAndReason
 
-__all__ = ["Capability", "Driver", "DriverContext", "DriverFactory", "StartMode"]
+__all__ = [
+    "Capability",
+    "CoreDumpMode",
+    "Driver",
+    "DriverContext",
+    "DriverFactory",
+    "NvramFate",
+    "SleepMode",
+    "StartMode",
+]
 
 
 class Capability(Enum):
@@ -47,6 +56,9 @@ class Capability(Enum):
     MANAGED_SAVE_REMOVE = "managed_save_remove"
     RENAME = "rename"
     CORE_DUMP = "core_dump"
+    SET_AUTOSTART = "set_autostart"
+    PM_SUSPEND = "pm_suspend"
+    PM_WAKEUP = "pm_wakeup"
 
 
 class StartMode(Enum):
@@ -55,6 +67,30 @@ class StartMode(Enum):
     RUNNING = "running"
     PAUSED = "paused"
     DEFAULT = "default"  # as it was saved; running when it was not
+
+
+class CoreDumpMode(Enum):
+    """What becomes of a domain whose memory is written to a file."""
+
+    PAUSE = "pause"  # its processors are paused meanwhile
+    LIVE = "live"  # it runs on meanwhile
+    CRASH = "crash"  # it ends there
+    RESET = "reset"  # the machine is reset afterwards
+
+
+class SleepMode(Enum):
+    """Into which sleep a guest is sent (libvirt: virNodeSuspendTarget)."""
+
+    MEMORY = "memory"
+    DISK = "disk"
+    HYBRID = "hybrid"
+
+
+class NvramFate(Enum):
+    """What becomes of the firmware's variables when the domain is undefined."""
+
+    KEEP = "keep"
+    REMOVE = "remove"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,17 +173,55 @@ class Driver(ABC):
         """Define a domain, or update the definition of the one with that uuid."""
         self._unsupported(Capability.DEFINE, xml)
 
-    def undefine(self, uuid: str) -> None:
-        """Remove the definition; a running domain goes on and is transient from now on."""
-        self._unsupported(Capability.UNDEFINE, uuid)
+    def undefine(
+        self, uuid: str, *, managed_save: bool = False, nvram: NvramFate | None = None
+    ) -> None:
+        """Remove the definition; a running domain goes on and is transient from now on.
 
-    def create(self, xml: str, mode: StartMode = StartMode.RUNNING) -> DomainIdentity:
-        """Start a domain that is gone when it stops."""
-        self._unsupported(Capability.CREATE, xml, mode)
+        Args:
+            uuid: The domain.
+            managed_save: Throw a managed save away; without it a domain that has one is refused.
+            nvram: What becomes of its firmware's variables; None refuses a domain that has them.
+        """
+        self._unsupported(Capability.UNDEFINE, uuid, managed_save, nvram)
 
-    def start(self, uuid: str, mode: StartMode = StartMode.DEFAULT) -> None:
-        """Start a defined domain, from its managed save when there is one."""
-        self._unsupported(Capability.START, uuid, mode)
+    def create(
+        self,
+        xml: str,
+        mode: StartMode = StartMode.RUNNING,
+        *,
+        autodestroy_owner: object | None = None,
+    ) -> DomainIdentity:
+        """Start a domain that is gone when it stops.
+
+        Args:
+            xml: Its definition.
+            mode: In which state it is to be.
+            autodestroy_owner: Whose end destroys it (`destroy_owned`), compared by identity.
+        """
+        self._unsupported(Capability.CREATE, xml, mode, autodestroy_owner)
+
+    def start(
+        self,
+        uuid: str,
+        mode: StartMode = StartMode.DEFAULT,
+        *,
+        force_boot: bool = False,
+        autodestroy_owner: object | None = None,
+    ) -> None:
+        """Start a defined domain, from its managed save when there is one.
+
+        Args:
+            uuid: The domain.
+            mode: In which state it is to be.
+            force_boot: Throw a managed save away and boot.
+            autodestroy_owner: Whose end destroys it (`destroy_owned`), compared by identity.
+        """
+        self._unsupported(Capability.START, uuid, mode, force_boot, autodestroy_owner)
+
+    def destroy_owned(self, owner: object) -> None:
+        """Destroy what was started with this *autodestroy_owner*; called when it ends."""
+        del owner  # a driver that cannot start such domains has none
 
     def suspend(self, uuid: str) -> None:
         """Pause the domain's processors; nothing happens when they are paused."""
@@ -157,9 +231,16 @@ class Driver(ABC):
         """Let a paused domain run."""
         self._unsupported(Capability.RESUME, uuid)
 
-    def shutdown(self, uuid: str) -> None:
-        """Ask the guest to power off; it may take its time, or not obey."""
-        self._unsupported(Capability.SHUTDOWN, uuid)
+    def shutdown(self, uuid: str, *, timeout: float | None = None, force: bool = False) -> None:
+        """Ask the guest to power off; it may take its time, or not obey.
+
+        Args:
+            uuid: The domain.
+            timeout: Wait this many seconds, holding nothing, for it to be off, and raise
+                ``OperationTimeoutError`` if it is not; None does not wait.
+            force: Destroy it when *timeout* is over, instead of raising.
+        """
+        self._unsupported(Capability.SHUTDOWN, uuid, timeout, force)
 
     def reboot(self, uuid: str) -> None:
         """Ask the guest to reboot."""
@@ -169,21 +250,33 @@ class Driver(ABC):
         """Reset the machine, without asking the guest."""
         self._unsupported(Capability.RESET, uuid)
 
-    def destroy(self, uuid: str) -> None:
-        """Stop the domain now, without asking the guest."""
-        self._unsupported(Capability.DESTROY, uuid)
+    def destroy(self, uuid: str, *, graceful: bool = False) -> None:
+        """Stop the domain now, without asking the guest.
 
-    def save(self, uuid: str, path: str) -> None:
-        """Save the running state to a file and stop."""
-        self._unsupported(Capability.SAVE, uuid, path)
+        Args:
+            uuid: The domain.
+            graceful: Only ask the hypervisor's process, never kill it: raises
+                ``OperationFailedError`` if it does not end.
+        """
+        self._unsupported(Capability.DESTROY, uuid, graceful)
+
+    def save(self, uuid: str, path: str, mode: StartMode = StartMode.DEFAULT) -> None:
+        """Save the running state to a file and stop.
+
+        Args:
+            uuid: The domain.
+            path: The file, absolute.
+            mode: In which state a restore leaves it; the default is the state that it is in.
+        """
+        self._unsupported(Capability.SAVE, uuid, path, mode)
 
     def restore(self, path: str, mode: StartMode = StartMode.DEFAULT) -> DomainIdentity:
         """Start a domain from a file that ``save`` wrote."""
         self._unsupported(Capability.RESTORE, path, mode)
 
-    def managed_save(self, uuid: str) -> None:
-        """Save the running state where the next start finds it, and stop."""
-        self._unsupported(Capability.MANAGED_SAVE, uuid)
+    def managed_save(self, uuid: str, mode: StartMode = StartMode.DEFAULT) -> None:
+        """Save the running state where the next start finds it, and stop. *mode*: as `save`."""
+        self._unsupported(Capability.MANAGED_SAVE, uuid, mode)
 
     def managed_save_remove(self, uuid: str) -> None:
         """Throw the managed save away, so that the next start boots."""
@@ -193,9 +286,25 @@ class Driver(ABC):
         """Give an inactive domain another name."""
         self._unsupported(Capability.RENAME, uuid, name)
 
-    def core_dump(self, uuid: str, path: str, *, crash: bool = False) -> None:
-        """Write the guest's memory to a file; with *crash* the domain ends there."""
-        self._unsupported(Capability.CORE_DUMP, uuid, path, crash)
+    def core_dump(self, uuid: str, path: str, mode: CoreDumpMode = CoreDumpMode.PAUSE) -> None:
+        """Write the guest's memory to a file; *mode* says what becomes of the domain."""
+        self._unsupported(Capability.CORE_DUMP, uuid, path, mode)
+
+    def is_autostarted(self, uuid: str) -> bool:
+        """Tell whether the domain is started when its driver is first opened after a boot."""
+        self._unsupported(Capability.SET_AUTOSTART, uuid)
+
+    def set_autostart(self, uuid: str, *, is_on: bool) -> None:
+        """Have a persistent domain started when its driver is first opened after a boot."""
+        self._unsupported(Capability.SET_AUTOSTART, uuid, is_on)
+
+    def pm_suspend(self, uuid: str, mode: SleepMode) -> None:
+        """Ask the guest, by its agent, to go to sleep."""
+        self._unsupported(Capability.PM_SUSPEND, uuid, mode)
+
+    def pm_wakeup(self, uuid: str) -> None:
+        """Wake a guest that sleeps."""
+        self._unsupported(Capability.PM_WAKEUP, uuid)
 
     def _unsupported(self, operation: Capability, *_: object) -> NoReturn:
         raise UnsupportedError(

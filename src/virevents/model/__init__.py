@@ -5,6 +5,11 @@ All of it is values: immutable, hashable, without any reference to what is alive
 no socket, clock, thread or wire format, so every other room may use it.
 """
 
+from virevents.model.cause import (
+    UNKNOWN_CAUSE,
+    Cause,
+    RequestedBy,
+)
 from virevents.model.device_events import (
     BlockJob2Event,
     BlockJobEvent,
@@ -125,6 +130,7 @@ __all__ = [
     "EVENT_CLASSES",
     "INACTIVE_ID",
     "REASON_ENUMS",
+    "UNKNOWN_CAUSE",
     "AgentLifecycleEvent",
     "AgentLifecycleReason",
     "AgentLifecycleState",
@@ -135,6 +141,7 @@ __all__ = [
     "BlockJobType",
     "BlockThresholdEvent",
     "BlockedReason",
+    "Cause",
     "ControlErrorEvent",
     "CrashedDetail",
     "CrashedReason",
@@ -184,6 +191,7 @@ __all__ = [
     "RTCChangeEvent",
     "Reason",
     "RebootEvent",
+    "RequestedBy",
     "ResumedDetail",
     "RunningReason",
     "ShutdownDetail",

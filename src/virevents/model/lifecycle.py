@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import ClassVar, Final, Self, TypeAlias
 
+from virevents.model.cause import UNKNOWN_CAUSE, Cause
 from virevents.model.enums import UnknownNumber, WireEnum
 from virevents.model.event import DomainEvent, EventId
 from virevents.model.identity import (
@@ -198,6 +199,7 @@ class LifecycleEvent(DomainEvent):
         detail: Why; its enumeration is the one that belongs to *event* (not checked).
         time: Seconds since the epoch, wall clock.
         sequence: Given by the queue's push.
+        cause: On whose wish, how, as part of what; libvirt says nothing of it.
     """
 
     event_id: ClassVar[EventId] = EventId.LIFECYCLE
@@ -207,22 +209,40 @@ class LifecycleEvent(DomainEvent):
     detail: Detail
     time: float
     sequence: int = 0
+    cause: Cause = UNKNOWN_CAUSE
 
     @classmethod
     def from_domain(
-        cls, handle: DomainHandle, event: Lifecycle, detail: Detail, time: float
+        cls,
+        handle: DomainHandle,
+        event: Lifecycle,
+        detail: Detail,
+        time: float,
+        cause: Cause = UNKNOWN_CAUSE,
     ) -> Self:
         """Make it from a handle (libvirt: virDomainEventLifecycleNewFromDom)."""
-        return cls(DomainIdentity.from_domain(handle), event, detail, time)
+        return cls(DomainIdentity.from_domain(handle), event, detail, time, 0, cause)
 
     @classmethod
-    def from_object(cls, live: LiveDomain, event: Lifecycle, detail: Detail, time: float) -> Self:
+    def from_object(
+        cls,
+        live: LiveDomain,
+        event: Lifecycle,
+        detail: Detail,
+        time: float,
+        cause: Cause = UNKNOWN_CAUSE,
+    ) -> Self:
         """Make it from a driver's object, under its lock (libvirt: ...NewFromObj)."""
-        return cls(live.identity, event, detail, time)
+        return cls(live.identity, event, detail, time, 0, cause)
 
     @classmethod
     def from_definition(
-        cls, definition: DefinitionSource, event: Lifecycle, detail: Detail, time: float
+        cls,
+        definition: DefinitionSource,
+        event: Lifecycle,
+        detail: Detail,
+        time: float,
+        cause: Cause = UNKNOWN_CAUSE,
     ) -> Self:
         """Make it from a definition; the domain's id is then -1 (libvirt: ...NewFromDef)."""
-        return cls(DomainIdentity.from_definition(definition), event, detail, time)
+        return cls(DomainIdentity.from_definition(definition), event, detail, time, 0, cause)
