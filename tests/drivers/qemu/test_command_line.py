@@ -16,6 +16,7 @@ from virevents.drivers.qemu.command_line import (
     find_emulator,
     make_command_line,
 )
+from virevents.drivers.qemu.resources import Resources
 from virevents.errors import DefinitionError
 from virevents.testing.guests import GUESTS
 
@@ -31,7 +32,9 @@ EMULATOR: Final = "/usr/bin/qemu-system-x86_64"
 
 
 def command_line(definition: DomainDefinition) -> list[str]:
-    return make_command_line(definition, emulator=EMULATOR, monitor_descriptor=5)
+    return make_command_line(
+        definition, emulator=EMULATOR, resources=Resources(monitor_descriptor=5)
+    )
 
 
 def test_the_whole_of_it() -> None:
@@ -78,7 +81,9 @@ def test_no_smuggling_past_a_real_qemu(name: str, tmp_path: Path) -> None:
     definition = replace(DEFINITION, name=name, loader=loader, vcpus=2)
     ours, theirs = socket.socketpair()
     arguments = make_command_line(
-        definition, emulator=find_emulator(definition), monitor_descriptor=theirs.fileno()
+        definition,
+        emulator=find_emulator(definition),
+        resources=Resources(monitor_descriptor=theirs.fileno()),
     )
     # A connected socket in the place of the listening one: this test is about the arguments.
     chardev = arguments.index("-chardev") + 1

@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Final
 
 from virevents.definition import DomainDefinition, DomainType, LifecycleAction
+from virevents.drivers.qemu.resources import Resources
 from virevents.errors import DefinitionError
 
 __all__ = ["check_supported", "find_emulator", "make_command_line"]
@@ -77,23 +78,24 @@ def find_emulator(definition: DomainDefinition) -> str:
 
 
 def make_command_line(
-    definition: DomainDefinition, *, emulator: str, monitor_descriptor: int
+    definition: DomainDefinition, *, emulator: str, resources: Resources
 ) -> list[str]:
     """Return the argument list, the program first.
 
     Args:
         definition: One that `check_supported` lets pass.
         emulator: The program's absolute path.
-        monitor_descriptor: A listening Unix socket that QEMU inherits under this number. Its
-            clients can connect before QEMU is up.
+        resources: What was opened, made and chosen for this start.
     """
-    monitor = f"socket,id={_MONITOR},fd={monitor_descriptor},server=on,wait=off"
+    monitor = f"socket,id={_MONITOR},fd={resources.monitor_descriptor},server=on,wait=off"
     arguments = [emulator, "-S", "-no-user-config", "-nodefaults", "-display", "none"]
     arguments += ["-name", f"guest={_escaped(definition.name)},debug-threads=on"]
     arguments += ["-uuid", definition.uuid]
     arguments += ["-machine", definition.machine or _MACHINE, "-accel", "tcg"]
     arguments += ["-m", f"size={definition.memory_kib}k", "-smp", str(definition.vcpus)]
     arguments += ["-chardev", monitor, "-mon", f"chardev={_MONITOR},mode=control"]
+    if resources.is_incoming:
+        arguments += ["-incoming", "defer"]
     if definition.on_reboot is LifecycleAction.DESTROY:
         arguments += ["-action", "reboot=shutdown"]
     if definition.loader is not None:

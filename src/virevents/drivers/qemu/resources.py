@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What a start gives to QEMU beside the definition: descriptors, folders, ports.
+
+It stands apart because it is the only thing that the driver, which opens and reserves, and the
+command line, which only names, have to agree on. The argument list is a function of a definition
+and this, nothing else.
+
+Immutable.
+
+Invariants, each with a test of its name in ``tests/drivers/qemu/test_resources.py``:
+    all_descriptors   every descriptor that the argument list names is listed
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+__all__ = ["Resources"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """What was opened, made and chosen for one start.
+
+    Attributes:
+        monitor_descriptor: A listening Unix socket that QEMU inherits under this number; its
+            clients can connect before QEMU is up.
+        is_incoming: QEMU waits for a saved state (``migrate-incoming``) instead of a fresh guest.
+        channels: The folder of this domain in which QEMU makes the sockets of channels that name
+            no path of their own, the guest agent's for one; it must exist by then.
+        taps: An open tap's descriptor for each interface that needs one, by alias ("net0").
+        ports: The TCP ports chosen for graphics, by alias ("graphics0") and then by what they are
+            for: "port", "tls_port", "websocket".
+    """
+
+    monitor_descriptor: int
+    is_incoming: bool = False
+    channels: Path | None = None
+    taps: Mapping[str, int] = field(default_factory=dict)
+    ports: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """Every descriptor that QEMU must inherit under its own number."""
+        return (self.monitor_descriptor, *self.taps.values())

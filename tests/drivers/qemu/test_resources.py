@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+from virevents.drivers.qemu.resources import Resources
+
+
+def test_all_descriptors() -> None:
+    assert Resources(monitor_descriptor=5).descriptors == (5,)
+    assert Resources(monitor_descriptor=5, taps={"net0": 7, "net1": 8}).descriptors == (5, 7, 8)
