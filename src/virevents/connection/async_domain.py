@@ -9,7 +9,9 @@ Locking: none here. Immutable.
 from collections.abc import Callable
 from typing import Final, ParamSpec, Protocol, TypeVar
 
+from virevents.connection.arguments import DumpMode, FilePath, Nvram, Sleep
 from virevents.connection.domain import Domain as ThreadedDomain
+from virevents.drivers import CoreDumpMode, SleepMode
 from virevents.model import StateAndReason
 
 __all__ = ["Calls", "Domain"]
@@ -65,6 +67,11 @@ class Domain:
         """Whether the next start restores a saved state."""
         return self._inner.has_managed_save
 
+    @property
+    def is_autostarted(self) -> bool:
+        """Whether it is started when its driver is first opened after the host's boot."""
+        return self._inner.is_autostarted
+
     async def state(self) -> StateAndReason:
         """Return its state and the reason of it."""
         return await self._connection.call(self._inner.state)
@@ -73,9 +80,13 @@ class Domain:
         """Return its definition as XML."""
         return await self._connection.call(self._inner.xml, inactive=inactive)
 
-    async def start(self, *, paused: bool = False) -> None:
+    async def start(
+        self, *, paused: bool = False, force_boot: bool = False, autodestroy: bool = False
+    ) -> None:
         """Start it; from its managed save when there is one."""
-        await self._connection.call(self._inner.start, paused=paused)
+        await self._connection.call(
+            self._inner.start, paused=paused, force_boot=force_boot, autodestroy=autodestroy
+        )
 
     async def suspend(self) -> None:
         """Pause its processors; nothing happens when they are paused."""
@@ -85,9 +96,9 @@ class Domain:
         """Let it run again."""
         await self._connection.call(self._inner.resume)
 
-    async def shutdown(self) -> None:
-        """Ask the guest to power off."""
-        await self._connection.call(self._inner.shutdown)
+    async def shutdown(self, *, timeout: float | None = None, force: bool = False) -> None:
+        """Ask the guest to power off; with *timeout*, wait for it."""
+        await self._connection.call(self._inner.shutdown, timeout=timeout, force=force)
 
     async def reboot(self) -> None:
         """Ask the guest to reboot."""
@@ -97,21 +108,21 @@ class Domain:
         """Reset the machine, without asking the guest."""
         await self._connection.call(self._inner.reset)
 
-    async def destroy(self) -> None:
+    async def destroy(self, *, graceful: bool = False) -> None:
         """Stop it now, without asking the guest."""
-        await self._connection.call(self._inner.destroy)
+        await self._connection.call(self._inner.destroy, graceful=graceful)
 
-    async def undefine(self) -> None:
+    async def undefine(self, *, managed_save: bool = False, nvram: Nvram | None = None) -> None:
         """Remove its definition."""
-        await self._connection.call(self._inner.undefine)
+        await self._connection.call(self._inner.undefine, managed_save=managed_save, nvram=nvram)
 
-    async def save(self, path: str) -> None:
+    async def save(self, path: FilePath, *, paused: bool | None = None) -> None:
         """Save its running state to the file *path* and stop it."""
-        await self._connection.call(self._inner.save, path)
+        await self._connection.call(self._inner.save, path, paused=paused)
 
-    async def managed_save(self) -> None:
+    async def managed_save(self, *, paused: bool | None = None) -> None:
         """Save its running state where the next start finds it, and stop it."""
-        await self._connection.call(self._inner.managed_save)
+        await self._connection.call(self._inner.managed_save, paused=paused)
 
     async def managed_save_remove(self) -> None:
         """Throw its managed save away."""
@@ -121,9 +132,21 @@ class Domain:
         """Give it another name; it must not run."""
         await self._connection.call(self._inner.rename, name)
 
-    async def core_dump(self, path: str, *, crash: bool = False) -> None:
+    async def core_dump(self, path: FilePath, *, mode: DumpMode = CoreDumpMode.PAUSE) -> None:
         """Write the guest's memory to the file *path*."""
-        await self._connection.call(self._inner.core_dump, path, crash=crash)
+        await self._connection.call(self._inner.core_dump, path, mode=mode)
+
+    async def set_autostart(self, *, on: bool = True) -> None:
+        """Have it started when its driver is first opened after the host's boot."""
+        await self._connection.call(self._inner.set_autostart, on=on)
+
+    async def pm_suspend(self, mode: Sleep = SleepMode.MEMORY) -> None:
+        """Ask the guest, by its agent, to go to sleep."""
+        await self._connection.call(self._inner.pm_suspend, mode)
+
+    async def pm_wakeup(self) -> None:
+        """Wake the guest that sleeps."""
+        await self._connection.call(self._inner.pm_wakeup)
 
     def __eq__(self, other: object) -> bool:
         """Two handles of one domain on one connection are equal."""

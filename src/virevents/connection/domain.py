@@ -9,7 +9,19 @@ Locking: none here. Immutable but for the name last known.
 
 from typing import TYPE_CHECKING, Final
 
-from virevents.drivers import StartMode
+from virevents.connection.arguments import (
+    DumpMode,
+    FilePath,
+    Nvram,
+    Sleep,
+    absolute_path,
+    dump_mode,
+    nvram_fate,
+    shutdown_timeout,
+    sleep_mode,
+    start_mode,
+)
+from virevents.drivers import CoreDumpMode, SleepMode, StartMode
 from virevents.errors import DomainNotFoundError
 from virevents.model import DomainIdentity, StateAndReason
 
@@ -69,6 +81,11 @@ class Domain:
         """Whether the next start restores a saved state."""
         return self._connection.reading().has_managed_save(self.uuid)
 
+    @property
+    def is_autostarted(self) -> bool:
+        """Whether it is started when its driver is first opened after the host's boot."""
+        return self._connection.reading().is_autostarted(self.uuid)
+
     def state(self) -> StateAndReason:
         """Return its state and the reason of it."""
         return self._connection.reading().domain_state(self.uuid)
@@ -81,14 +98,24 @@ class Domain:
         """
         return self._connection.reading().domain_xml(self.uuid, inactive=inactive)
 
-    def start(self, *, paused: bool = False) -> None:
+    def start(
+        self, *, paused: bool = False, force_boot: bool = False, autodestroy: bool = False
+    ) -> None:
         """Start it; from its managed save when there is one.
 
         Args:
             paused: Leave its processors paused.
+            force_boot: Throw a managed save away and boot.
+            autodestroy: Destroy it when this connection closes, or this process ends.
         """
         mode = StartMode.PAUSED if paused else StartMode.DEFAULT
-        self._connection.modifying("start").start(self.uuid, mode)
+        connection = self._connection
+        driver = connection.modifying("start")
+        if not autodestroy:
+            driver.start(self.uuid, mode, force_boot=force_boot)
+            return
+        driver.start(self.uuid, mode, force_boot=force_boot, autodestroy_owner=connection)
+        connection.note_owned()
 
     def suspend(self) -> None:
         """Pause its processors; nothing happens when they are paused."""
@@ -98,9 +125,16 @@ class Domain:
         """Let it run again."""
         self._connection.modifying("resume").resume(self.uuid)
 
-    def shutdown(self) -> None:
-        """Ask the guest to power off; it may take its time, or not obey."""
-        self._connection.modifying("shutdown").shutdown(self.uuid)
+    def shutdown(self, *, timeout: float | None = None, force: bool = False) -> None:
+        """Ask the guest to power off; it may take its time, or not obey.
+
+        Args:
+            timeout: Wait this many seconds for it to be off, and raise
+                ``OperationTimeoutError`` if it is not. None does not wait.
+            force: Destroy it when *timeout* is over, instead of raising.
+        """
+        seconds = shutdown_timeout(timeout, force=force)
+        self._connection.modifying("shutdown").shutdown(self.uuid, timeout=seconds, force=force)
 
     def reboot(self) -> None:
         """Ask the guest to reboot."""
@@ -110,21 +144,44 @@ class Domain:
         """Reset the machine, without asking the guest."""
         self._connection.modifying("reset").reset(self.uuid)
 
-    def destroy(self) -> None:
-        """Stop it now, without asking the guest."""
-        self._connection.modifying("destroy").destroy(self.uuid)
+    def destroy(self, *, graceful: bool = False) -> None:
+        """Stop it now, without asking the guest.
 
-    def undefine(self) -> None:
-        """Remove its definition; a running one goes on and is gone when it stops."""
-        self._connection.modifying("undefine").undefine(self.uuid)
+        Args:
+            graceful: Only ask the hypervisor's process to end, never kill it: raises
+                ``OperationFailedError`` if it does not.
+        """
+        self._connection.modifying("destroy").destroy(self.uuid, graceful=graceful)
 
-    def save(self, path: str) -> None:
-        """Save its running state to the file *path* and stop it."""
-        self._connection.modifying("save").save(self.uuid, path)
+    def undefine(self, *, managed_save: bool = False, nvram: Nvram | None = None) -> None:
+        """Remove its definition; a running one goes on and is gone when it stops.
 
-    def managed_save(self) -> None:
-        """Save its running state where the next start finds it, and stop it."""
-        self._connection.modifying("managed_save").managed_save(self.uuid)
+        Args:
+            managed_save: Throw a managed save away; without it a domain that has one is refused.
+            nvram: What becomes of its firmware's variables, "keep" or "remove"; None refuses a
+                domain that has them.
+        """
+        fate = nvram_fate(nvram)
+        driver = self._connection.modifying("undefine")
+        driver.undefine(self.uuid, managed_save=managed_save, nvram=fate)
+
+    def save(self, path: FilePath, *, paused: bool | None = None) -> None:
+        """Save its running state to a file and stop it.
+
+        Args:
+            path: The file.
+            paused: Whether a restore leaves it paused; None for the state that it is in.
+        """
+        file = absolute_path(path)
+        self._connection.modifying("save").save(self.uuid, file, start_mode(paused))
+
+    def managed_save(self, *, paused: bool | None = None) -> None:
+        """Save its running state where the next start finds it, and stop it.
+
+        Args:
+            paused: Whether that start leaves it paused; None for the state that it is in.
+        """
+        self._connection.modifying("managed_save").managed_save(self.uuid, start_mode(paused))
 
     def managed_save_remove(self) -> None:
         """Throw its managed save away, so that the next start boots."""
@@ -135,14 +192,40 @@ class Domain:
         self._connection.modifying("rename").rename(self.uuid, name)
         self._name = name
 
-    def core_dump(self, path: str, *, crash: bool = False) -> None:
-        """Write the guest's memory to the file *path*.
+    def core_dump(self, path: FilePath, *, mode: DumpMode = CoreDumpMode.PAUSE) -> None:
+        """Write the guest's memory to a file.
 
         Args:
             path: The file.
-            crash: End the domain there.
+            mode: What becomes of the domain: "pause" pauses its processors meanwhile, "live" does
+                not, "crash" ends it there, "reset" resets the machine afterwards.
         """
-        self._connection.modifying("core_dump").core_dump(self.uuid, path, crash=crash)
+        file, known = absolute_path(path), dump_mode(mode)
+        self._connection.modifying("core_dump").core_dump(self.uuid, file, known)
+
+    def set_autostart(self, *, on: bool = True) -> None:
+        """Have it started when its driver is first opened after the host's boot.
+
+        Args:
+            on: False takes that back.
+        """
+        self._connection.modifying("set_autostart").set_autostart(self.uuid, is_on=on)
+
+    def pm_suspend(self, mode: Sleep = SleepMode.MEMORY) -> None:
+        """Ask the guest, by its agent, to go to sleep.
+
+        Args:
+            mode: Into which sleep: "memory", "disk" or "hybrid".
+
+        Raises:
+            AgentError: The agent does not answer, or refused.
+        """
+        known = sleep_mode(mode)
+        self._connection.modifying("pm_suspend").pm_suspend(self.uuid, known)
+
+    def pm_wakeup(self) -> None:
+        """Wake the guest that sleeps."""
+        self._connection.modifying("pm_wakeup").pm_wakeup(self.uuid)
 
     def __eq__(self, other: object) -> bool:
         """Two handles of one domain on one connection are equal."""

@@ -1,16 +1,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The test driver's domain, the states it can be in, and how a wrong one is refused.
+"""The test driver's domain, and the states it can be in.
 
 It stands apart from the driver, which is the operations.
 
 Locking: see ``DomainObject``; everything here is guarded by the domain's lock.
 """
 
-from typing import ClassVar, Final
+from typing import Final
 
 from virevents.definition import DomainDefinition
 from virevents.drivers.domains import DomainObject
-from virevents.errors import StateError
 from virevents.model import (
     DomainState,
     PausedReason,
@@ -30,8 +29,6 @@ __all__ = [
     "SHUTOFF_SHUTDOWN",
     "SHUTOFF_UNKNOWN",
     "TestDomain",
-    "invalid",
-    "not_in_that_state",
 ]
 
 RUNNING_BOOTED: Final = StateAndReason(DomainState.RUNNING, RunningReason.BOOTED)
@@ -54,25 +51,4 @@ class TestDomain(DomainObject):
         super().__init__(definition, SHUTOFF_UNKNOWN, is_persistent=is_persistent)
         self.next_definition: DomainDefinition | None = None  # guarded by lock
         self.has_managed_save = False  # guarded by lock
-
-
-class _InternalStateError(StateError):
-    """A wrong state that libvirt's test driver calls an internal error."""
-
-    code: ClassVar[int] = 1
-
-
-def not_in_that_state(domain: TestDomain, text: str, required: str) -> StateError:
-    """Make the error for a state that libvirt's test driver calls an internal error."""
-    return _InternalStateError(
-        f"internal error: {text}", state=str(domain.state.state), required=required
-    )
-
-
-def invalid(domain: TestDomain, text: str, required: str) -> StateError:
-    """Make the error for an operation that the state does not allow."""
-    return StateError(
-        f"Requested operation is not valid: {text}",
-        state=str(domain.state.state),
-        required=required,
-    )
+        self.is_autostarted = False  # guarded by lock

@@ -5,28 +5,27 @@ It stands apart from the real drivers as the one that needs nothing: for trying 
 tests of what is built on virevents, and for measuring the way of an event alone.
 
 Locking:
-    As ``docs/concurrency.md`` says for every driver; see ``DomainList``. ``_ids`` is a counter
-    whose ``next`` is one step.
+    As ``docs/concurrency.md`` says for every driver; see ``DomainList``.
 
 Invariants, each with a test of its name in ``tests/drivers/test_driver/test_driver.py``:
-    as_libvirt    the same calls give the same events, states, reasons and errors as libvirt's
-    ids_grow      each start has an id that was not used before
+    as_libvirt     the same calls give the same events, states, reasons and errors as libvirt's
+    on_whose_wish  every event says that a call wanted it, and whether the guest could end in order
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import count
 from typing import ClassVar, Final
 
-from virevents.definition import (
-    DomainDefinition,
-    LifecycleAction,
-    check_name,
-    parse_definition,
-    to_xml,
+from virevents.definition import DomainDefinition, parse_definition, to_xml
+from virevents.drivers.base import (
+    Capability,
+    CoreDumpMode,
+    Driver,
+    DriverContext,
+    NvramFate,
+    StartMode,
 )
-from virevents.drivers.base import Capability, Driver, DriverContext, StartMode
 from virevents.drivers.domains import DomainList
 from virevents.drivers.test.domain import (
     PAUSED_BY_USER,
@@ -36,23 +35,26 @@ from virevents.drivers.test.domain import (
     SHUTOFF_CRASHED,
     SHUTOFF_DESTROYED,
     SHUTOFF_SAVED,
-    SHUTOFF_SHUTDOWN,
     TestDomain,
-    invalid,
-    not_in_that_state,
 )
 from virevents.drivers.test.images import read_image, write_image
-from virevents.drivers.uri import ConnectionUri
-from virevents.errors import (
-    DefinitionError,
-    DomainExistsError,
-    DomainNotFoundError,
-    InvalidArgumentError,
+from virevents.drivers.test.life import BY_CALL, HARD, Life
+from virevents.drivers.test.refusals import (
+    check_active_locked,
+    check_new_name,
+    invalid,
+    not_in_that_state,
+    refuse_dump_mode,
+    refuse_nvram,
+    refuse_restore_mode,
+    refuse_save_mode,
+    refuse_start_flags,
 )
+from virevents.drivers.uri import ConnectionUri
+from virevents.errors import DomainExistsError, DomainNotFoundError
 from virevents.model import (
     INACTIVE_ID,
     DefinedDetail,
-    Detail,
     DomainEvent,
     DomainIdentity,
     DomainState,
@@ -65,12 +67,10 @@ from virevents.model import (
     SuspendedDetail,
     UndefinedDetail,
 )
-from virevents.sync import assert_held
 
 __all__ = ["TestDriver"]
 
 # Looked up once: these are on the path of every suspend and resume.
-_from_object: Final = LifecycleEvent.from_object
 _SUSPENDED: Final = Lifecycle.SUSPENDED
 _PAUSED: Final = SuspendedDetail.PAUSED
 _RESUMED: Final = Lifecycle.RESUMED
@@ -78,7 +78,7 @@ _UNPAUSED: Final = ResumedDetail.UNPAUSED
 _IS_RUNNING: Final = DomainState.RUNNING
 _IS_PAUSED: Final = DomainState.PAUSED
 
-_BOOTS_AGAIN: Final = frozenset({LifecycleAction.RESTART, LifecycleAction.RENAME_RESTART})
+_NOT_IN_LIBVIRTS: Final = frozenset({Capability.PM_SUSPEND, Capability.PM_WAKEUP})
 
 
 def _not_found(what: str, value: object) -> DomainNotFoundError:
@@ -100,13 +100,13 @@ class TestDriver(Driver):
     __test__ = False  # its name makes pytest look for tests in it
 
     name: ClassVar[str] = "test"
-    capabilities: ClassVar[frozenset[Capability]] = frozenset(Capability)
+    capabilities: ClassVar[frozenset[Capability]] = frozenset(Capability) - _NOT_IN_LIBVIRTS
 
     def __init__(self, uri: ConnectionUri, context: DriverContext) -> None:
         super().__init__(uri, context)
         self._domains: Final[DomainList[TestDomain]] = DomainList(_not_found)
-        self._ids: Final = count(1)
         self._time: Final = context.clock.time
+        self._life: Final = Life(self.state, context.clock.time)
 
     def populate(self, definition: DomainDefinition, state: StateAndReason) -> None:
         """List a domain without an event; before anybody has the driver."""
@@ -114,7 +114,7 @@ class TestDriver(Driver):
             if state.state is DomainState.SHUTOFF:
                 domain.state = state
             else:
-                self._run_locked(domain, state)
+                self._life.run_locked(domain, state)
 
     def inject(self, event: DomainEvent) -> int:
         """Push *event*, of any kind, as if a hypervisor had told it; for tests of what listens.
@@ -190,6 +190,12 @@ class TestDriver(Driver):
         with domain.lock:
             return domain.has_managed_save
 
+    def is_autostarted(self, uuid: str) -> bool:
+        """Tell what `set_autostart` has said last."""
+        domain = self._domains.by_uuid(uuid)
+        with domain.lock:
+            return domain.is_autostarted
+
     # -- the path of every event: written out, nothing that is not needed
 
     def suspend(self, uuid: str) -> None:
@@ -205,7 +211,9 @@ class TestDriver(Driver):
                         domain, f"domain '{domain.identity.name}' not running", "running"
                     )
                 domain.state = PAUSED_BY_USER
-                self.state.push(LifecycleEvent(domain.identity, _SUSPENDED, _PAUSED, self._time()))
+                self.state.push(
+                    LifecycleEvent(domain.identity, _SUSPENDED, _PAUSED, self._time(), 0, BY_CALL)
+                )
 
     def resume(self, uuid: str) -> None:
         """Let a paused domain run."""
@@ -220,7 +228,9 @@ class TestDriver(Driver):
                         domain, f"domain '{domain.identity.name}' not paused", "paused"
                     )
                 domain.state = RUNNING_UNPAUSED
-                self.state.push(LifecycleEvent(domain.identity, _RESUMED, _UNPAUSED, self._time()))
+                self.state.push(
+                    LifecycleEvent(domain.identity, _RESUMED, _UNPAUSED, self._time(), 0, BY_CALL)
+                )
 
     # -- coming and going
 
@@ -237,31 +247,41 @@ class TestDriver(Driver):
             else:
                 domain.set_definition_locked(definition)
             detail = DefinedDetail.ADDED if is_added else DefinedDetail.UPDATED
-            self._push_locked(domain, Lifecycle.DEFINED, detail)
+            self._life.tell_locked(domain, Lifecycle.DEFINED, detail)
             return domain.identity
 
-    def undefine(self, uuid: str) -> None:
+    def undefine(
+        self, uuid: str, *, managed_save: bool = False, nvram: NvramFate | None = None
+    ) -> None:
         """Remove the definition; a running domain goes on and is transient from now on."""
+        refuse_nvram(nvram)
         with self._in_turn(uuid) as domain:
             with domain.lock:
-                if domain.has_managed_save:
+                if domain.has_managed_save and not managed_save:
                     text = "Refusing to undefine while domain managed save image exists"
                     raise invalid(domain, text, "no managed save")
                 domain.is_persistent = False  # a transient one is no error, as libvirt has it
-                self._push_locked(domain, Lifecycle.UNDEFINED, UndefinedDetail.REMOVED)
+                self._life.tell_locked(domain, Lifecycle.UNDEFINED, UndefinedDetail.REMOVED)
                 domain.is_removed = not domain.is_active
             self._leave_if_removed(domain)
 
-    def create(self, xml: str, mode: StartMode = StartMode.RUNNING) -> DomainIdentity:
-        """Start a domain that is gone when it stops."""
+    def create(
+        self,
+        xml: str,
+        mode: StartMode = StartMode.RUNNING,
+        *,
+        autodestroy_owner: object | None = None,
+    ) -> DomainIdentity:
+        """Start a domain that is gone when it stops; it has no flags, as libvirt's has none."""
         self.state.make_room()
+        is_owned = autodestroy_owner is not None
+        refuse_start_flags("testDomainCreateXML", mode, is_owned=is_owned)
         definition = parse_definition(xml)
-        _refuse_paused(mode, "testDomainCreateXML")
         return self._start_from(definition, RUNNING_BOOTED, StartedDetail.BOOTED)
 
     def rename(self, uuid: str, name: str) -> None:
         """Give an inactive domain another name."""
-        _check_name(name)
+        check_new_name(name)
         with self._in_turn(uuid) as domain:
             old = domain.identity
             with domain.lock:
@@ -275,99 +295,119 @@ class TestDriver(Driver):
                 text = f"domain with name '{name}' already exists"
                 raise invalid(domain, text, "a name that is free") from error
             with domain.lock:
-                self._push_locked(domain, Lifecycle.UNDEFINED, UndefinedDetail.RENAMED)
+                self._life.tell_locked(domain, Lifecycle.UNDEFINED, UndefinedDetail.RENAMED)
                 domain.set_definition_locked(replace(domain.definition, name=name))
-                self._push_locked(domain, Lifecycle.DEFINED, DefinedDetail.RENAMED)
+                self._life.tell_locked(domain, Lifecycle.DEFINED, DefinedDetail.RENAMED)
             self._domains.forget_name(domain, old.name)
 
     # -- running and stopping
 
-    def start(self, uuid: str, mode: StartMode = StartMode.DEFAULT) -> None:
-        """Start a defined domain, from its managed save when there is one."""
-        _refuse_paused(mode, "testDomainCreateWithFlags")
+    def start(
+        self,
+        uuid: str,
+        mode: StartMode = StartMode.DEFAULT,
+        *,
+        force_boot: bool = False,
+        autodestroy_owner: object | None = None,
+    ) -> None:
+        """Start a defined domain; it has no flags, as libvirt's has none."""
+        is_owned = autodestroy_owner is not None
+        refuse_start_flags(
+            "testDomainCreateWithFlags", mode, is_owned=is_owned, is_boot_forced=force_boot
+        )
         with self._in_turn(uuid) as domain, domain.lock:
             if domain.is_active:
                 text = f"Domain '{domain.identity.name}' is already running"
                 raise not_in_that_state(domain, text, "shutoff")
-            self._start_locked(domain, RUNNING_BOOTED, StartedDetail.BOOTED)
+            self._life.start_locked(domain, RUNNING_BOOTED, StartedDetail.BOOTED)
 
-    def shutdown(self, uuid: str) -> None:
+    def shutdown(self, uuid: str, *, timeout: float | None = None, force: bool = False) -> None:
         """Ask the guest to power off; it obeys at once, and ``<on_poweroff>`` says what follows."""
+        del timeout, force  # it was off before this returns: there is nothing to wait for
         with self._in_turn(uuid) as domain:
             with domain.lock:
                 if not domain.is_active:
                     text = f"domain '{domain.identity.name}' not running"
                     raise not_in_that_state(domain, text, "running")
-                self._follow_locked(domain, domain.definition.on_poweroff)
+                self._life.follow_locked(domain, domain.definition.on_poweroff)
             self._leave_if_removed(domain)
 
     def reboot(self, uuid: str) -> None:
         """Ask the guest to reboot; ``<on_reboot>`` says what follows, by default no event."""
         with self._in_turn(uuid) as domain:
             with domain.lock:
-                _check_active_locked(domain)
-                self._follow_locked(domain, domain.definition.on_reboot)
+                check_active_locked(domain)
+                self._life.follow_locked(domain, domain.definition.on_reboot)
             self._leave_if_removed(domain)
 
     def reset(self, uuid: str) -> None:
         """Reset the machine; no event and no other state, as in libvirt's test driver."""
         with self._in_turn(uuid) as domain, domain.lock:
-            _check_active_locked(domain)
+            check_active_locked(domain)
 
-    def destroy(self, uuid: str) -> None:
+    def destroy(self, uuid: str, *, graceful: bool = False) -> None:
         """Stop the domain now."""
+        del graceful  # there is no process to ask or to kill
         with self._in_turn(uuid) as domain:
             with domain.lock:
-                _check_active_locked(domain)
-                self._stop_locked(domain, SHUTOFF_DESTROYED, StoppedDetail.DESTROYED)
+                check_active_locked(domain)
+                self._life.stop_locked(domain, SHUTOFF_DESTROYED, StoppedDetail.DESTROYED, HARD)
             self._leave_if_removed(domain)
 
-    def core_dump(self, uuid: str, path: str, *, crash: bool = False) -> None:
-        """Write a file in the place of the guest's memory; with *crash* the domain ends there."""
+    def core_dump(self, uuid: str, path: str, mode: CoreDumpMode = CoreDumpMode.PAUSE) -> None:
+        """Write a file in the place of the guest's memory; it can crash the domain, no more."""
+        refuse_dump_mode(mode)
         with self._in_turn(uuid) as domain:
             with domain.lock:
-                _check_active_locked(domain)
+                check_active_locked(domain)
                 definition, domain_id = domain.definition, domain.identity.id
             write_image(path, definition, domain_id)
-            if crash:
+            if mode is CoreDumpMode.CRASH:
                 with domain.lock:
-                    self._stop_locked(domain, SHUTOFF_CRASHED, StoppedDetail.CRASHED)
+                    self._life.stop_locked(domain, SHUTOFF_CRASHED, StoppedDetail.CRASHED, HARD)
                 self._leave_if_removed(domain)
 
     # -- saving and restoring
 
-    def save(self, uuid: str, path: str) -> None:
+    def save(self, uuid: str, path: str, mode: StartMode = StartMode.DEFAULT) -> None:
         """Save the definition to a file and stop."""
+        refuse_save_mode(mode)
         with self._in_turn(uuid) as domain:
             with domain.lock:
-                _check_active_locked(domain)
+                check_active_locked(domain)
                 definition, domain_id = domain.definition, domain.identity.id
             write_image(path, definition, domain_id)
             with domain.lock:
-                self._stop_locked(domain, SHUTOFF_SAVED, StoppedDetail.SAVED)
+                self._life.stop_locked(domain, SHUTOFF_SAVED, StoppedDetail.SAVED)
             self._leave_if_removed(domain)
 
     def restore(self, path: str, mode: StartMode = StartMode.DEFAULT) -> DomainIdentity:
         """Start a domain from a file that ``save`` wrote; it runs, also when it was paused."""
         self.state.make_room()
-        _refuse_paused(mode, "testDomainRestoreFlags")
+        refuse_restore_mode(mode)
         definition = read_image(path)
         return self._start_from(definition, RUNNING_RESTORED, StartedDetail.RESTORED)
 
-    def managed_save(self, uuid: str) -> None:
-        """Remember to restore at the next start, and stop."""
+    def managed_save(self, uuid: str, mode: StartMode = StartMode.DEFAULT) -> None:
+        """Remember that there is a save, and stop; the next start boots and forgets it."""
+        del mode  # accepted, and without effect, as libvirt's has it
         with self._in_turn(uuid) as domain, domain.lock:
-            _check_active_locked(domain)
+            check_active_locked(domain)
             if not domain.is_persistent:
                 text = "cannot do managed save for transient domain"
                 raise invalid(domain, text, "persistent")
             domain.has_managed_save = True
-            self._stop_locked(domain, SHUTOFF_SAVED, StoppedDetail.SAVED)
+            self._life.stop_locked(domain, SHUTOFF_SAVED, StoppedDetail.SAVED)
 
     def managed_save_remove(self, uuid: str) -> None:
         """Throw the managed save away; nothing happens when there is none."""
         with self._in_turn(uuid) as domain, domain.lock:
             domain.has_managed_save = False
+
+    def set_autostart(self, uuid: str, *, is_on: bool) -> None:
+        """Remember whether it is to be started with the host; a transient one is no error."""
+        with self._in_turn(uuid) as domain, domain.lock:
+            domain.is_autostarted = is_on
 
     def close(self) -> None:
         """Let all domains go; no event tells of it."""
@@ -383,10 +423,6 @@ class TestDriver(Driver):
             self._domains.check_present(domain)
             yield domain
 
-    def _push_locked(self, domain: TestDomain, event: Lifecycle, detail: Detail) -> None:
-        assert_held(domain.lock)
-        self.state.push(_from_object(domain, event, detail, time=self._time()))
-
     def _start_from(
         self, definition: DomainDefinition, state: StateAndReason, detail: StartedDetail
     ) -> DomainIdentity:
@@ -397,61 +433,9 @@ class TestDriver(Driver):
             if not is_new:  # it comes back to its own definition when it stops
                 domain.next_definition = domain.definition
                 domain.set_definition_locked(definition)
-            self._start_locked(domain, state, detail)
+            self._life.start_locked(domain, state, detail)
             return domain.identity
-
-    def _start_locked(
-        self, domain: TestDomain, state: StateAndReason, detail: StartedDetail
-    ) -> None:
-        self._run_locked(domain, state)
-        self._push_locked(domain, Lifecycle.STARTED, detail)
-
-    def _run_locked(self, domain: TestDomain, state: StateAndReason) -> None:
-        domain.state = state
-        domain.has_managed_save = False
-        domain.set_id_locked(next(self._ids))
-        if domain.is_persistent and domain.next_definition is None:
-            domain.next_definition = domain.definition
-
-    def _follow_locked(self, domain: TestDomain, action: LifecycleAction) -> None:
-        """Do what the definition wants when the guest has powered off or rebooted."""
-        if action in _BOOTS_AGAIN:
-            domain.state = RUNNING_BOOTED
-        else:
-            self._stop_locked(domain, SHUTOFF_SHUTDOWN, StoppedDetail.SHUTDOWN)
-
-    def _stop_locked(
-        self, domain: TestDomain, state: StateAndReason, detail: StoppedDetail
-    ) -> None:
-        domain.state = state
-        domain.set_id_locked(INACTIVE_ID)
-        if domain.next_definition is not None:
-            domain.set_definition_locked(domain.next_definition)
-            domain.next_definition = None
-        self._push_locked(domain, Lifecycle.STOPPED, detail)
-        domain.is_removed = not domain.is_persistent
 
     def _leave_if_removed(self, domain: TestDomain) -> None:
         if domain.is_removed:
             self._domains.remove(domain)
-
-
-def _check_active_locked(domain: TestDomain) -> None:
-    assert_held(domain.lock)
-    if not domain.is_active:
-        raise invalid(domain, "domain is not running", "running or paused")
-
-
-def _refuse_paused(mode: StartMode, function: str) -> None:
-    # libvirt's test driver has no flag for it; to start and then suspend is two events.
-    if mode is StartMode.PAUSED:
-        raise InvalidArgumentError(f"unsupported flags (0x1) in function {function}")
-
-
-def _check_name(name: str) -> None:
-    if "/" in name:
-        raise DefinitionError(f"XML error: name {name} cannot contain '/'")
-    try:
-        check_name(name)
-    except ValueError as error:
-        raise InvalidArgumentError(str(error)) from error

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What the operations of one open QEMU driver share: its domains, its directory, its ways.
+
+It stands apart because the operations are many and each kind of them is a module; none needs to
+know another, all need this.
+
+Locking:
+    ``_lock`` (DRIVER, an owner) guards the next id. `turn` takes a domain's turn (TURN); what is
+    done under it may wait for the disk and for the loop thread (`on_loop`), for nothing else.
+
+Invariants, each with a test of its name in ``tests/drivers/qemu/test_estate.py``:
+    absent_is_absent  a domain that went while a call waited for its turn is not found
+    ids_grow          each start has an id that was not used before
+    closed            after `close` no run begins
+"""
+
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Final, TypeVar
+
+from virevents.dispatch import EventState
+from virevents.drivers.base import DriverContext
+from virevents.drivers.domains import DomainList
+from virevents.drivers.qemu.directory import DomainDirectory
+from virevents.drivers.qemu.run import QemuDomain, QemuRun
+from virevents.drivers.uri import ConnectionUri
+from virevents.errors import ClosedError, HostError, StateError
+from virevents.model import UNKNOWN_CAUSE, Cause, Detail, DomainState, Lifecycle, LifecycleEvent
+from virevents.sync import DRIVER, RankedLock
+
+__all__ = ["Estate", "disk", "invalid", "run_of", "state_of"]
+
+T = TypeVar("T")
+
+# Longer than the deadlines of the steps within, which tell better what was waited for.
+_CALL_WITHIN: Final = 75.0
+
+
+class Estate:
+    """What the operations of one driver share; safe from any thread.
+
+    Args:
+        uri: The resolved URI.
+        context: The loop and the clock.
+        directory: The directory, locked.
+        state: Takes the events.
+    """
+
+    def __init__(
+        self,
+        uri: ConnectionUri,
+        context: DriverContext,
+        directory: DomainDirectory,
+        state: EventState,
+    ) -> None:
+        self.uri: Final = uri
+        self.context: Final = context
+        self.directory: Final = directory
+        self.state: Final = state
+        self.domains: Final[DomainList[QemuDomain]] = DomainList()
+        self._lock: Final = RankedLock(DRIVER)
+        self._last_id = 0  # guarded by _lock
+        self._is_closed = False  # one way: False to True, read without
+
+    def close(self) -> None:
+        """Let no run begin from now on. Idempotent."""
+        self._is_closed = True
+
+    def next_id(self, *, at_least: int = 0) -> int:
+        """Return an id that no run had, above *at_least*."""
+        with self._lock:
+            self._last_id = max(self._last_id, at_least) + 1
+            return self._last_id
+
+    @contextmanager
+    def turn(self, uuid: str) -> Iterator[QemuDomain]:
+        """Take a domain's turn, with room in the event queue for what the block may push.
+
+        Raises:
+            DomainNotFoundError: There is none, or it went meanwhile.
+        """
+        domain = self.domains.by_uuid(uuid)
+        with domain.turn:
+            self.domains.check_present(domain)
+            self.state.make_room()
+            yield domain
+
+    def active_run(self, domain: QemuDomain) -> QemuRun:
+        """Return the run of an active domain.
+
+        Raises:
+            StateError: It is not running.
+        """
+        run = run_of(domain)
+        if run is None:
+            raise invalid(domain, "domain is not running", "a running domain")
+        return run
+
+    def begin_run(self, domain: QemuDomain, begin_locked: Callable[[], None]) -> None:
+        """Have *begin_locked* note a run, under the domain's lock, unless the driver is closed.
+
+        Raises:
+            ClosedError: It is.
+        """
+        with domain.lock:
+            # The closer sets the flag, then looks for runs: it sees this one, or we see the flag.
+            if self._is_closed:
+                raise ClosedError(f"{self.uri} is closed")
+            begin_locked()
+
+    def push_locked(
+        self,
+        domain: QemuDomain,
+        event: Lifecycle,
+        detail: Detail,
+        cause: Cause = UNKNOWN_CAUSE,
+    ) -> None:
+        """Make a lifecycle event and push it, under the domain's lock."""
+        now = self.context.clock.time()
+        self.state.push(LifecycleEvent.from_object(domain, event, detail, now, cause))
+
+    def on_loop(
+        self,
+        make: Callable[[], Coroutine[object, object, T]],
+        what: str,
+        within: float = _CALL_WITHIN,
+    ) -> T:
+        """Run a coroutine on the loop thread and wait for it, holding nothing but a turn."""
+        return self.context.loop.run(make, timeout=within, what=what)
+
+    def execute(self, run: QemuRun, command: str) -> None:
+        """Have a run's monitor execute *command*."""
+        self.on_loop(lambda: run.execute(command), f"the monitor command {command}")
+
+
+def run_of(domain: QemuDomain) -> QemuRun | None:
+    """Return the domain's run, None when it is off."""
+    with domain.lock:
+        return domain.run
+
+
+def state_of(domain: QemuDomain) -> DomainState:
+    """Return the domain's state."""
+    with domain.lock:
+        return domain.state.state
+
+
+def invalid(domain: QemuDomain, what: str, required: str) -> StateError:
+    """Return the error of a call that the domain's state does not allow."""
+    return StateError(
+        f"Requested operation is not valid: {what}",
+        state=str(state_of(domain)),
+        required=required,
+    )
+
+
+@contextmanager
+def disk(what: str) -> Iterator[None]:
+    """Tell an error of the disk as the failure of *what*."""
+    try:
+        yield
+    except OSError as error:
+        raise HostError(f"{what}: {error}") from error

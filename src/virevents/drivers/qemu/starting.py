@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Starting: from a definition to a QEMU whose guest runs.
+
+It stands apart because a start has the most ways to fail, and each must leave the domain off and
+nothing behind.
+
+Locking:
+    A call takes the domain's turn and waits under it for the disk, the new process and the loop
+    thread.
+
+Invariants, each with a test of its name in ``tests/drivers/qemu/test_starting.py``:
+    nothing_behind  a start that fails leaves neither process, socket nor descriptor
+    says_why        its error carries what QEMU printed
+"""
+
+import socket
+from contextlib import closing
+from typing import Final
+
+from virevents.definition import DomainDefinition
+from virevents.drivers.base import StartMode
+from virevents.drivers.qemu import sockets
+from virevents.drivers.qemu.command_line import find_emulator, make_command_line
+from virevents.drivers.qemu.definitions import accept
+from virevents.drivers.qemu.estate import Estate, disk, invalid, run_of
+from virevents.drivers.qemu.process import QemuProcess, describe_exit, log_tail, spawn
+from virevents.drivers.qemu.resources import Resources
+from virevents.drivers.qemu.run import QemuDomain, QemuRun
+from virevents.errors import (
+    ClosedError,
+    LoopStoppedError,
+    OperationFailedError,
+    VireventsError,
+)
+from virevents.model import DomainIdentity
+
+__all__ = ["Starting"]
+
+# How long a killed QEMU may take to be gone.
+_GONE_WITHIN: Final = 15.0
+
+
+class Starting:
+    """The operations that start a domain.
+
+    Args:
+        estate: What they share with the others.
+    """
+
+    def __init__(self, estate: Estate) -> None:
+        self._estate: Final = estate
+
+    def create(
+        self, xml: str, mode: StartMode, *, autodestroy_owner: object | None
+    ) -> DomainIdentity:
+        """See ``Driver.create``."""
+        del autodestroy_owner
+        definition = accept(xml)
+        with self._estate.domains.coming(definition, _transient) as (domain, _):
+            self._start(domain, definition, mode)
+            return domain.identity
+
+    def start(
+        self,
+        uuid: str,
+        mode: StartMode,
+        *,
+        force_boot: bool,
+        autodestroy_owner: object | None,
+    ) -> None:
+        """See ``Driver.start``."""
+        del force_boot, autodestroy_owner
+        with self._estate.turn(uuid) as domain:
+            with domain.lock:
+                definition = domain.next_definition
+            self._start(domain, definition, mode)
+
+    def _start(self, domain: QemuDomain, definition: DomainDefinition, mode: StartMode) -> None:
+        """Start *domain*, whose turn is held, and see it running or gone."""
+        estate = self._estate
+        if run_of(domain) is not None:
+            raise invalid(domain, "domain is already running", "an inactive domain")
+        with disk(f"could not start {definition.name}"):
+            process, monitor = self._spawn(definition)
+        run = QemuRun(domain, process, estate.domains, estate.state, estate.context)
+        domain_id = estate.next_id()
+        try:
+            estate.begin_run(domain, lambda: domain.begin_locked(run, definition, domain_id))
+        except ClosedError:
+            monitor.close()
+            process.abandon()
+            raise
+        try:
+            estate.on_loop(
+                lambda: run.boot(monitor, paused=mode is StartMode.PAUSED),
+                f"the start of domain {definition.name}",
+            )
+        except LoopStoppedError:
+            process.abandon()
+            raise
+        except VireventsError as error:
+            run.ended.wait(_GONE_WITHIN)
+            raise self._start_failure(run, definition, error) from error
+
+    def _spawn(self, definition: DomainDefinition) -> tuple[QemuProcess, socket.socket]:
+        """Start QEMU and return it with our end of its monitor, whose socket's name is gone."""
+        directory = self._estate.directory
+        path = directory.socket_path(definition.uuid)
+        emulator = find_emulator(definition)
+        with closing(sockets.listen(path)) as listener:
+            try:
+                monitor = sockets.connect(path)
+            finally:
+                path.unlink()
+            resources = Resources(monitor_descriptor=listener.fileno())
+            arguments = make_command_line(definition, emulator=emulator, resources=resources)
+            log = directory.log_path(definition.uuid)
+            try:
+                return spawn(arguments, descriptors=resources.descriptors, log=log), monitor
+            except (OSError, VireventsError):
+                monitor.close()
+                raise
+
+    def _start_failure(
+        self, run: QemuRun, definition: DomainDefinition, error: VireventsError
+    ) -> OperationFailedError:
+        printed = log_tail(self._estate.directory.log_path(definition.uuid))
+        ended = describe_exit(run.exit_status) if run.ended.is_open else "it has not ended yet"
+        words = f"could not start domain {definition.name}: {error}; QEMU: {ended}"
+        return OperationFailedError(f"{words}: {printed}" if printed else words)
+
+
+def _transient(definition: DomainDefinition) -> QemuDomain:
+    return QemuDomain(definition, is_persistent=False)
