@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A real libvirtd for the length of a ``with`` block, which knows nothing of the machine's own.
+
+It has a mount namespace in which the folders that libvirt writes to are private ones in a
+temporary directory; it listens on a unix socket there, without authentication, and on no network.
+What it needs to run QEMU without systemd, dbus and virtlogd is in its configuration. It and every
+QEMU that it left are ended when the block is, or when this process ends in whatever way
+(``reaper.py``).
+
+    with PrivateLibvirtd() as libvirtd, StockClient(libvirtd.uri("qemu:///system")) as client:
+        client.ask("define", xml)
+
+Confined to the thread that makes it.
+"""
+
+import os
+import select
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import pytest
+
+__all__ = ["SYSTEM_PYTHON", "PrivateLibvirtd", "need_libvirtd"]
+
+SYSTEM_PYTHON: Final = Path("/usr/bin/python3")
+"""The interpreter that the distribution's python3-libvirt belongs to."""
+
+_REAPER: Final = Path(__file__).with_name("reaper.py")
+_PATIENCE: Final = 60.0  # seconds; a first start probes QEMU
+
+# name below the temporary directory: what libvirt believes that it writes to
+_FOLDERS: Final = {
+    "etc": "/etc/libvirt",
+    "run": "/run/libvirt",
+    "lib": "/var/lib/libvirt",
+    "log": "/var/log/libvirt",
+    "cache": "/var/cache/libvirt",
+}
+
+_LIBVIRTD_CONF: Final = """\
+unix_sock_dir = "{base}/sock"
+unix_sock_rw_perms = "0700"
+unix_sock_ro_perms = "0700"
+auth_unix_ro = "none"
+auth_unix_rw = "none"
+listen_tls = 0
+listen_tcp = 0
+log_level = 3
+log_outputs = "3:file:{base}/libvirtd.log"
+"""
+
+_QEMU_CONF: Final = """\
+user = "root"
+group = "root"
+security_driver = "none"
+dynamic_ownership = 0
+remember_owner = 0
+stdio_handler = "file"
+cgroup_controllers = [ ]
+namespaces = [ ]
+seccomp_sandbox = 0
+"""
+
+
+def _libvirtd() -> str | None:
+    """Where it is; not everybody has the folder of system programs in the path."""
+    return shutil.which("libvirtd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+
+
+def _what_is_missing() -> str | None:
+    """Say what this machine lacks for a private libvirtd and its client; None if nothing."""
+    if _libvirtd() is None:
+        return "libvirtd is not installed (Debian: libvirt-daemon, libvirt-daemon-driver-qemu)"
+    if os.geteuid() != 0:
+        return "a private libvirtd needs a mount namespace, and this user is not root"
+    found = SYSTEM_PYTHON.exists() and subprocess.run(
+        [SYSTEM_PYTHON, "-c", "import libvirt"], check=False, stderr=subprocess.DEVNULL
+    )
+    if not found or found.returncode != 0:
+        return f"{SYSTEM_PYTHON} has no module libvirt (Debian: python3-libvirt)"
+    return None
+
+
+def need_libvirtd() -> None:
+    """Skip the test that calls this where libvirtd is missing; fail it in CI."""
+    missing = _what_is_missing()
+    if missing and os.environ.get("CI"):
+        pytest.fail(f"{missing}, and this is CI")
+    if missing:
+        pytest.skip(f"{missing}: nothing was compared")
+
+
+class PrivateLibvirtd:
+    """A libvirtd that runs while the ``with`` block does.
+
+    Attributes:
+        base: Its temporary directory, with ``libvirtd.log`` and ``log/qemu/NAME.log``.
+    """
+
+    def __init__(self) -> None:
+        self._folder: Final = tempfile.TemporaryDirectory(prefix="vlv", dir="/tmp")
+        self.base: Final = Path(self._folder.name)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self._write_configuration()
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told:
+            told.bind(str(self.base / "notify"))
+            self._process = self._launch()
+            self._wait(told, self._process)
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._end()
+
+    def uri(self, driver: str = "qemu:///system") -> str:
+        """Return the URI at which this libvirtd serves *driver* ("test:///default" for one)."""
+        scheme, rest = driver.split(":", 1)
+        return f"{scheme}+unix:{rest}?socket={self.base}/sock/libvirt-sock"
+
+    def pid_of_qemu(self, name: str) -> int:
+        """Return the process id of the domain *name*'s QEMU."""
+        return int((self.base / "run" / "qemu" / f"{name}.pid").read_text())
+
+    def _write_configuration(self) -> None:
+        for folder in ("sock", "etc/qemu", "run", "lib/qemu", "log/qemu", "cache"):
+            (self.base / folder).mkdir(parents=True)
+        (self.base / "etc" / "libvirtd.conf").write_text(_LIBVIRTD_CONF.format(base=self.base))
+        (self.base / "etc" / "qemu.conf").write_text(_QEMU_CONF)
+
+    def _launch(self) -> subprocess.Popen[bytes]:
+        mounts = "".join(
+            f"mkdir -p {real} && mount --bind {self.base}/{name} {real} && "
+            for name, real in _FOLDERS.items()
+        )
+        script = f"{mounts} exec {_libvirtd()} -f {self.base}/etc/libvirtd.conf -p {self.base}/pid"
+        command = ["unshare", "--mount", "--propagation", "private", "sh", "-ec", script]
+        with (self.base / "output").open("wb") as output:
+            return subprocess.Popen(
+                [sys.executable, _REAPER, *command],
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+                env={**os.environ, "NOTIFY_SOCKET": str(self.base / "notify")},
+                start_new_session=True,
+            )
+
+    def _wait(self, told: socket.socket, process: subprocess.Popen[bytes]) -> None:
+        """Wait until libvirtd says that it is ready, as it does to systemd."""
+        ended = os.pidfd_open(process.pid)
+        try:
+            while told.fileno() in select.select([told.fileno(), ended], [], [], _PATIENCE)[0]:
+                if b"READY=1" in told.recv(4096):
+                    return
+        finally:
+            os.close(ended)
+        self._end()
+        pytest.fail(f"libvirtd did not start: {(self.base / 'output').read_text()}")
+
+    def _end(self) -> None:
+        if self._process is not None:
+            assert self._process.stdin is not None
+            self._process.stdin.close()
+            self._process.wait(_PATIENCE)
+        self._folder.cleanup()
