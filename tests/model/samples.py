@@ -66,7 +66,16 @@ _PARAMS_JSON: Final[Json] = {"cputune.vcpu_quota": -1, "ratio": 0.5, "on": True,
 SAMPLES: Final[tuple[tuple[DomainEvent, dict[str, Json]], ...]] = (
     (
         LifecycleEvent(DOMAIN, Lifecycle.STOPPED, StoppedDetail.FROM_SNAPSHOT, TIME, 3),
-        {"event": "stopped", "detail": "from-snapshot"},
+        {
+            "event": "stopped",
+            "detail": "from-snapshot",
+            "cause": {
+                "requested_by": "unknown",
+                "is_graceful": None,
+                "is_reboot": False,
+                "is_found_at_start": False,
+            },
+        },
     ),
     (RebootEvent(DOMAIN, TIME), {}),
     (RTCChangeEvent(DOMAIN, -3600, TIME), {"offset": -3600}),

@@ -43,7 +43,8 @@ def test_keys_come_in_reading_order() -> None:
     assert json.dumps(event_fields(event)) == (
         '{"time": "1970-01-01T00:00:00.000000Z", "sequence": 12, "event_id": "lifecycle", '
         '"domain": {"name": "web1", "uuid": "6695eb01-f6a4-8304-79aa-97f2502e193f", "id": 7}, '
-        '"event": "started", "detail": "booted"}'
+        '"event": "started", "detail": "booted", "cause": {"requested_by": "unknown", '
+        '"is_graceful": null, "is_reboot": false, "is_found_at_start": false}}'
     )
 
 

@@ -32,7 +32,8 @@ class Bits(WireFlag):
 
 def test_every_enumeration_of_the_table_is_ours_and_the_other_way_round() -> None:
     flags = 1  # virDomainMemoryFailureFlags
-    assert len(ENUMS) == len(LIBVIRT["enums"]) - flags
+    ours_alone = 1  # RequestedBy
+    assert len(ENUMS) - ours_alone == len(LIBVIRT["enums"]) - flags
 
 
 @pytest.mark.parametrize("enum", ENUMS)
