@@ -15,10 +15,10 @@ UUID: Final = "11111111-f6a4-8304-79aa-97f2502e193f"
 OTHER_UUID: Final = UUID.replace("1111", "2222")
 
 
-def xml(name: str = "t1", uuid: str = UUID) -> str:
+def xml(name: str = "t1", uuid: str = UUID, more: str = "") -> str:
     return (
         f"<domain type='test'><name>{name}</name><uuid>{uuid}</uuid>"
-        "<memory>1024</memory><vcpu>1</vcpu><os><type>hvm</type></os></domain>"
+        f"<memory>1024</memory><vcpu>1</vcpu><os><type>hvm</type></os>{more}</domain>"
     )
 
 

@@ -48,7 +48,8 @@ class Ours:
     def _do(self, verb: Argument, *arguments: Argument) -> int | None:
         named: dict[str, Argument] = {}
         if arguments and isinstance(arguments[-1], bool):
-            *arguments, named[KEYWORDS[str(verb)]] = arguments  # type: ignore[assignment]
+            keyword, value = KEYWORDS[str(verb)]
+            arguments, named[keyword] = arguments[:-1], value
         try:
             target, rest = self._target(str(verb), arguments)
             operation: Callable[..., object] = getattr(target, str(verb))  # type: ignore[explicit-any]
@@ -71,7 +72,11 @@ class Ours:
         )
 
 
-KEYWORDS: Final = {"create": "paused", "start": "paused", "core_dump": "crash"}
+KEYWORDS: Final[dict[str, tuple[str, Argument]]] = {
+    "create": ("paused", True),
+    "start": ("paused", True),
+    "core_dump": ("mode", "crash"),
+}
 ON_CONNECTION: Final = {"define", "create", "restore", "lookup", "lookup_uuid", "lookup_id"}
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The test driver: libvirt's recorded sequences, and ids that are not used twice."""
+"""The test driver: libvirt's recorded sequences, causes, and ids that are not used twice."""
 
 import json
 from collections.abc import Sequence
@@ -8,9 +8,10 @@ from typing import Final
 
 import pytest
 
+import virevents
 from tests.drivers.test_driver.operations import UUID, Operation, xml
 from tests.drivers.test_driver.ours import ours
-from virevents.model import DETAIL_ENUMS, Lifecycle
+from virevents.model import DETAIL_ENUMS, Lifecycle, RequestedBy
 
 _GOLDEN: Final[dict[str, list[tuple[str, int, str, int]]]] = json.loads(
     (Path(__file__).parent / "data" / "golden_lifecycle_test_driver.json").read_text()
@@ -95,6 +96,71 @@ def test_ids_grow(tmp_path: Path) -> None:
         ["create", xml("t2", UUID.replace("1111", "3333"))],
     ]
     assert _ids(life) == [2, 3, 4, 5]
+
+
+def test_on_whose_wish(tmp_path: Path) -> None:
+    """Graceful: True where the guest was asked, False where it was not, None where neither."""
+    image = str(tmp_path / "image")
+    with virevents.open("test:///default") as conn:
+        events: list[virevents.LifecycleEvent] = []
+        with conn.subscribe(events.append):
+            web = conn.define(xml())
+            web.start()
+            web.shutdown()
+            web.start()
+            web.destroy()
+            web.start()
+            web.managed_save()
+            web.start()
+            web.save(image)
+            conn.restore(image)
+            web.suspend()
+            web.resume()
+            web.core_dump(image, mode="crash")
+            conn.define(xml(more="<on_reboot>destroy</on_reboot>"))
+            web.start()
+            web.reboot()
+            web.undefine()
+    assert {event.cause.requested_by for event in events} == {RequestedBy.CALL}
+    assert not any(event.cause.is_reboot or event.cause.is_found_at_start for event in events)
+    graceful = [(str(e.detail), e.cause.is_graceful) for e in events if str(e.event) == "stopped"]
+    assert graceful == [
+        ("shutdown", True),
+        ("destroyed", False),
+        ("saved", None),
+        ("saved", None),
+        ("crashed", False),
+        ("shutdown", True),
+    ]
+    others = {e.cause.is_graceful for e in events if str(e.event) != "stopped"}
+    assert others == {None}
+
+
+def test_autostart_is_remembered_until_the_definition_goes() -> None:
+    with virevents.open("test:///default") as conn:
+        web = conn.define(xml())
+        seen = [web.is_autostarted]
+        web.set_autostart()
+        web.rename("t2")
+        conn.define(xml("t2"))
+        seen.append(web.is_autostarted)
+        web.set_autostart(on=False)
+        seen.append(web.is_autostarted)
+        web.set_autostart()
+        web.undefine()
+        assert seen == [False, True, False]
+        assert not conn.define(xml()).is_autostarted
+
+
+def test_a_managed_save_goes_with_the_definition() -> None:
+    with virevents.open("test:///default") as conn:
+        web = conn.define(xml())
+        web.start()
+        web.managed_save()
+        with pytest.raises(virevents.StateError):
+            web.undefine()
+        web.undefine(managed_save=True)
+        assert not conn.define(xml()).has_managed_save
 
 
 def test_ids_begin_again_when_the_last_connection_closes() -> None:

@@ -35,7 +35,7 @@ _VERBS: Final[Mapping[str, _Verb]] = {
     "managed_save_remove": lambda conn, name: conn.lookup(name).managed_save_remove(),
     "rename": lambda conn, name, new: conn.lookup(name).rename(new),
     "core_dump": lambda conn, name, path: conn.lookup(name).core_dump(path),
-    "core_dump_crash": lambda conn, name, path: conn.lookup(name).core_dump(path, crash=True),
+    "core_dump_crash": lambda conn, name, path: conn.lookup(name).core_dump(path, mode="crash"),
 }
 
 
