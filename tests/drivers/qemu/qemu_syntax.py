@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""QEMU's reading of its own options: the other side of what the driver writes."""
+
+import json
+
+from virevents.model import Json
+
+
+def read_pairs(text: str) -> tuple[str, dict[str, str]]:
+    """Split ``first,key=value,...`` as QEMU's parser does: a doubled comma is a comma.
+
+    The first word has no key unless it has an "=" in it before its comma.
+    """
+    words, word, at = [], "", 0
+    while at < len(text):
+        if text[at] == ",":
+            if text[at + 1 : at + 2] == ",":
+                word, at = word + ",", at + 2
+                continue
+            words.append(word)
+            word, at = "", at + 1
+            continue
+        word, at = word + text[at], at + 1
+    words.append(word)
+    # QEMU looks for the key's "=" in the raw text; ours never begin with a value that has one,
+    # but for those whose first key is written out.
+    pairs = dict(word.partition("=")[::2] for word in words[1:])
+    return words[0], pairs
+
+
+def read_json(text: str) -> dict[str, Json]:
+    """Read what begins with a brace as QEMU does: whole, or not at all."""
+    read: dict[str, Json] = json.loads(text)
+    assert isinstance(read, dict)
+    return read
