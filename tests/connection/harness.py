@@ -8,7 +8,14 @@ from typing import ClassVar, Final, Generic, TypeVar
 
 from typing_extensions import override  # in typing from Python 3.12
 
-from virevents.drivers import Capability, ConnectionUri, Driver, DriverContext, DriverFactory
+from virevents.drivers import (
+    Capability,
+    ConnectionUri,
+    Driver,
+    DriverContext,
+    DriverFactory,
+    StartMode,
+)
 from virevents.errors import DomainNotFoundError
 from virevents.model import (
     DomainIdentity,
@@ -132,6 +139,24 @@ class FakeDriver(Driver):
         self.state.push(event())
 
     @override
+    def start(
+        self,
+        uuid: str,
+        mode: StartMode = StartMode.DEFAULT,
+        *,
+        force_boot: bool = False,
+        autodestroy_owner: object | None = None,
+    ) -> None:
+        self._hypervisor.on_start()
+        self._hypervisor.owned.append(autodestroy_owner)
+
+    @override
+    def destroy_owned(self, owner: object) -> None:
+        assert not self._hypervisor.closes, "the driver was closed before what it owned had ended"
+        self._hypervisor.on_destroy_owned()
+        self._hypervisor.owned = [one for one in self._hypervisor.owned if one is not owner]
+
+    @override
     def close(self) -> None:
         self._hypervisor.on_close()
         self._hypervisor.closes += 1
@@ -150,6 +175,9 @@ class Hypervisor:
         self.on_open: Callable[[], object] = lambda: None
         self.on_close: Callable[[], object] = lambda: None
         self.on_suspend: Callable[[], object] = lambda: None
+        self.on_start: Callable[[], object] = lambda: None
+        self.on_destroy_owned: Callable[[], object] = lambda: None
+        self.owned: list[object] = []  # the owner of each domain that was started
         self.factory: Final = DriverFactory("fake", self._resolve, self._open)
 
     @property

@@ -36,7 +36,7 @@ XML = "<domain type='test'><name>web9</name><memory>1</memory><os><type>hvm</typ
 def test_it_has_what_the_plain_connection_has() -> None:
     plain_only = {
         "abandon", "begin_close", "driver_state", "finish_close", "is_foreign", "modifying",
-        "put_callbacks_off", "reading", "register", "run_elsewhere",
+        "note_owned", "put_callbacks_off", "reading", "register", "run_elsewhere",
     }  # fmt: skip
     for name, _ in inspect.getmembers(virevents.Connection):
         if not name.startswith("_") and name not in plain_only:

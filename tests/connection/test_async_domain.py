@@ -4,8 +4,11 @@
 import inspect
 from pathlib import Path
 
+import pytest
+
 import virevents
 from tests.connection.asyncio_runs import run
+from tests.connection.harness import WEB1, Hypervisor
 from virevents import aio
 
 XML = (
@@ -30,7 +33,9 @@ def test_every_verb_reaches_the_driver(tmp_path: Path) -> None:
     async def main() -> None:
         async with aio.open("test:///default") as conn:
             web9 = await conn.define(XML)
-            met = [(web9.name, web9.id, web9.is_active, web9.is_persistent, web9.uuid[:8])]
+            met: list[object] = [
+                (web9.name, web9.id, web9.is_active, web9.is_persistent, web9.uuid[:8])
+            ]
             assert met == [("web9", -1, False, True, "11111111")]
             await web9.rename("web10")
             await web9.start()
@@ -55,6 +60,33 @@ def test_every_verb_reaches_the_driver(tmp_path: Path) -> None:
             assert {domain.name for domain in await conn.list()} == {"test"}
 
     run(main)
+
+
+def test_it_is_autostarted_until_it_is_not() -> None:
+    async def main() -> None:
+        async with aio.open("test:///default") as conn:
+            web9 = await conn.define(XML)
+            await web9.set_autostart()
+            was = web9.is_autostarted
+            await web9.set_autostart(on=False)
+            assert (was, web9.is_autostarted) == (True, False)
+
+    run(main)
+
+
+def test_a_guests_sleep_is_awaited(hypervisor: Hypervisor, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+
+    async def main() -> None:
+        async with aio.open("fake:///one") as conn:
+            web1 = await conn.lookup("web1")
+            for name in ("pm_suspend", "pm_wakeup"):
+                monkeypatch.setattr(hypervisor.driver, name, lambda *given: asked.append(given))
+            await web1.pm_suspend("disk")
+            await web1.pm_wakeup()
+
+    run(main)
+    assert asked == [(WEB1.uuid, virevents.SleepMode.DISK), (WEB1.uuid,)]
 
 
 def test_handles_are_equal_by_connection_and_uuid() -> None:

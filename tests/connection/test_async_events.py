@@ -172,6 +172,30 @@ def test_coroutine_callbacks_run_one_after_the_other_in_order(hypervisor: Hyperv
     run(main)
 
 
+def test_awaiting_is_running(hypervisor: Hypervisor, monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter([1.0, 8.5])
+    monkeypatch.setattr(async_events, "monotonic", lambda: next(times))
+
+    async def main() -> None:
+        async with aio.open(FAKE) as conn:
+            inside, go_on = asyncio.Event(), asyncio.Event()
+
+            async def slow(_: LifecycleEvent) -> None:
+                inside.set()
+                await go_on.wait()
+
+            subscription = conn.subscribe(slow)
+            suspend_many(hypervisor, 1)
+            await soon(inside.wait())
+            assert [name.endswith("slow)") for name in (await conn.stats()).running] == [True]
+            go_on.set()
+            assert await subscription.drain(10)
+            assert (await conn.stats()).running == ()
+            assert subscription.stats.slowest == 7.5
+
+    run(main)
+
+
 def test_plain_callbacks_are_called_on_the_loop(hypervisor: Hypervisor) -> None:
     async def main() -> None:
         met: list[object] = []

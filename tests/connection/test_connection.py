@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
+from typing import Literal, NoReturn
 
 import pytest
 
@@ -27,6 +27,7 @@ from virevents.errors import (
     ReadOnlyError,
     WouldBlockError,
 )
+from virevents.model import DomainIdentity
 from virevents.sync import CheckedLock, is_callback_thread, is_loop_thread
 
 XML = "<domain type='test'><name>web9</name><memory>1024</memory><os><type>hvm</type></os></domain>"
@@ -49,6 +50,7 @@ READS: dict[str, Call] = {
     "is_active": lambda _, domain: domain.is_active,
     "is_persistent": lambda _, domain: domain.is_persistent,
     "has_managed_save": lambda _, domain: domain.has_managed_save,
+    "is_autostarted": lambda _, domain: domain.is_autostarted,
     "state": lambda _, domain: domain.state(),
     "xml": lambda _, domain: domain.xml(),
 }
@@ -70,6 +72,9 @@ CHANGES: dict[str, Call] = {
     "managed_save_remove": lambda _, domain: domain.managed_save_remove(),
     "rename": lambda _, domain: domain.rename("other"),
     "core_dump": lambda _, domain: domain.core_dump("/nowhere"),
+    "set_autostart": lambda _, domain: domain.set_autostart(),
+    "pm_suspend": lambda _, domain: domain.pm_suspend("memory"),
+    "pm_wakeup": lambda _, domain: domain.pm_wakeup(),
 }
 
 
@@ -121,7 +126,7 @@ def test_paused_is_told_to_the_driver(
     asked: list[object] = []
     with virevents.open("fake:///one") as conn:
 
-        def note(*arguments: object) -> object:
+        def note(*arguments: object, **_: object) -> object:
             asked.append(str(arguments[-1]))
             return WEB1
 
@@ -477,6 +482,103 @@ def test_refused_when_closed(
     assert conn.is_closed
     with pytest.raises(ClosedError, match="the connection to test:///default is closed"):
         {**READS, **CHANGES}[name](conn, domain)
+
+
+# -- what ends with it
+
+
+def test_what_was_started_with_autodestroy_ends_before_its_driver(hypervisor: Hypervisor) -> None:
+    with virevents.open("fake:///one") as conn:
+        conn.lookup("web1").start(autodestroy=True)
+        conn.lookup("web1").start()
+        assert hypervisor.owned == [conn, None]
+    assert hypervisor.owned == [None]
+    assert hypervisor.closes == 1
+
+
+def test_a_domain_created_with_autodestroy_has_its_connection_as_owner(
+    hypervisor: Hypervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owners: list[object] = []
+
+    def create(*_: object, autodestroy_owner: object) -> DomainIdentity:
+        owners.append(autodestroy_owner)
+        return WEB1
+
+    with virevents.open("fake:///one") as conn:
+        monkeypatch.setattr(hypervisor.driver, "create", create)
+        assert conn.create(XML, autodestroy=True).name == "web1"
+        conn.create(XML)
+        assert owners == [conn, None]
+
+
+def test_none_outlives(hypervisor: Hypervisor) -> None:
+    inside, go_on = Signal("the start"), Signal()
+
+    def hold() -> None:
+        inside.set()
+        go_on.wait()
+
+    with virevents.open("fake:///one"):  # the driver stays
+        conn = virevents.open("fake:///one")
+        web1 = conn.lookup("web1")
+        hypervisor.on_start = hold
+        starting = Running(lambda: web1.start(autodestroy=True))
+        inside.wait()
+        assert conn.close()  # and only now does the driver hear of the owner
+        go_on.set()
+        starting.result()
+        assert hypervisor.owned == []
+
+
+@pytest.mark.parametrize("delivery", ["isolated", "direct"])
+def test_a_callback_that_closes_lets_its_domains_end_on_a_thread_that_may_wait(
+    hypervisor: Hypervisor, delivery: Literal["isolated", "direct"]
+) -> None:
+    ended = Signal("the end of what was started")
+    on_loop: list[bool] = []
+
+    def note() -> None:
+        on_loop.append(is_loop_thread())
+        ended.set()
+
+    hypervisor.on_destroy_owned = note
+    conn = virevents.open("fake:///one")
+    conn.lookup("web1").start(autodestroy=True)
+    conn.subscribe(lambda _: conn.close(), delivery=delivery)
+    conn.lookup("web1").suspend()
+    ended.wait()
+    assert conn.close()
+    assert (on_loop, hypervisor.owned) == ([False], [])
+
+
+def test_an_asyncio_connection_lets_its_domains_end_off_its_loop(hypervisor: Hypervisor) -> None:
+    on_loop: list[bool] = []
+    hypervisor.on_destroy_owned = lambda: on_loop.append(is_loop_thread())
+
+    async def main() -> None:
+        async with virevents.aio.open("fake:///one") as conn:
+            web1 = await conn.lookup("web1")
+            await web1.start(autodestroy=True)
+            assert len(hypervisor.owned) == 1
+
+    asyncio.run(main())
+    assert (on_loop, hypervisor.owned) == ([False], [])
+
+
+def test_a_domain_that_cannot_be_destroyed_does_not_keep_its_connection_open(
+    hypervisor: Hypervisor, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> None:
+        raise OSError("no such process")
+
+    with virevents.open("fake:///one") as conn:
+        conn.lookup("web1").start(autodestroy=True)
+        hypervisor.on_destroy_owned = fail
+    assert hypervisor.closes == 1
+    assert "not all that was to end with <Connection fake:///one closed> was destroyed" in (
+        caplog.text
+    )
 
 
 def test_its_words(conn: virevents.Connection) -> None:

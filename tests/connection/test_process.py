@@ -16,7 +16,13 @@ from tests.connection.subprocesses import in_forked_child
 from virevents.clock import monotonic
 from virevents.connection import current_process, process
 from virevents.connection.process import Machinery, Process, SharedDriver
-from virevents.errors import OpenError, OperationTimeoutError
+from virevents.errors import (
+    DefinitionError,
+    MonitorError,
+    OpenError,
+    OperationTimeoutError,
+    StateError,
+)
 from virevents.loop import thread as loop_thread
 from virevents.sync import Gate, assert_nothing_held
 
@@ -100,13 +106,33 @@ def test_an_opening_that_fails_is_told_to_all_who_wait_and_is_tried_again(
     others = [Running(lambda: virevents.open("fake:///one")) for _ in range(3)]
     _until_users(current_process(), "fake:///one", 4)
     go_on.set()
+    raised: list[BaseException] = []
     for thread in [first, *others]:
-        with pytest.raises(OpenError, match="no such host"):
+        with pytest.raises(OpenError, match="no such host") as caught:
             thread.result()
+        raised.append(caught.value)
+    # Each thread its own: one object would collect the tracebacks of all.
+    assert len(set(map(id, raised))) == len(raised)
+    assert {error.__cause__ for error in raised[1:]} == {raised[0]}
     assert hypervisor.opens == 1
     hypervisor.on_open = lambda: None
     with virevents.open("fake:///one"):
         assert hypervisor.opens == 2
+
+
+def test_the_error_that_another_thread_raises_says_the_same() -> None:
+    for error in (
+        OpenError("no such host"),
+        OperationTimeoutError("opening took too long"),
+        MonitorError("qmp_capabilities", "GenericError", "it will not"),
+        StateError("not so", state="running", required="shutoff"),
+        DefinitionError("what is this", element="nonsense", line=2),
+    ):
+        other = process._another(error)
+        assert other is not error
+        assert (type(other), str(other), other.code) == (type(error), str(error), error.code)
+        assert other.__cause__ is error
+        assert other.__dict__ == error.__dict__
 
 
 def test_a_system_error_of_an_opening_is_an_open_error(hypervisor: Hypervisor) -> None:

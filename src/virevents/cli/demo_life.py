@@ -95,7 +95,7 @@ def make_test_life(folder: Path) -> Life:
         acts=(
             Act("start", virevents.Domain.start, started),
             *_PAUSED_AND_RESUMED,
-            Act("crash", lambda guest: guest.core_dump(core, crash=True), ("stopped (crashed)",)),
+            Act("crash", lambda guest: guest.core_dump(core, mode="crash"), ("stopped (crashed)",)),
             Act("start again", virevents.Domain.start, started),
             Act("destroy", virevents.Domain.destroy, ("stopped (destroyed)",)),
             _UNDEFINED,

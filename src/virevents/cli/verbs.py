@@ -133,7 +133,7 @@ def _dump(
 ) -> None:
     """Write the memory of a running domain to a file."""
     with connected(context, connect) as connection:
-        find(connection, domain).core_dump(str(file.absolute()), crash=crash)
+        find(connection, domain).core_dump(file, mode="crash" if crash else "pause")
         print_line(f"domain {printable(domain)} dumped to {printable(str(file))}")
 
 

@@ -21,6 +21,7 @@ from typing import Final, Literal, ParamSpec, Self, TypeVar, overload
 
 from virevents.connection import connection as threaded
 from virevents.connection import opening
+from virevents.connection.arguments import FilePath
 from virevents.connection.async_domain import Domain
 from virevents.connection.async_events import (
     AsyncCallback,
@@ -102,11 +103,13 @@ class Connection:
         """Define a domain, or update the definition of the one with that uuid."""
         return Domain(self, await self.call(self._inner.define, xml))
 
-    async def create(self, xml: str, *, paused: bool = False) -> Domain:
+    async def create(self, xml: str, *, paused: bool = False, autodestroy: bool = False) -> Domain:
         """Start a domain that is gone when it stops."""
-        return Domain(self, await self.call(self._inner.create, xml, paused=paused))
+        inner = self._inner
+        made = await self.call(inner.create, xml, paused=paused, autodestroy=autodestroy)
+        return Domain(self, made)
 
-    async def restore(self, path: str, *, paused: bool | None = None) -> Domain:
+    async def restore(self, path: FilePath, *, paused: bool | None = None) -> Domain:
         """Start a domain from a file that ``save`` wrote."""
         return Domain(self, await self.call(self._inner.restore, path, paused=paused))
 

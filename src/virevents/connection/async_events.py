@@ -11,17 +11,20 @@ Invariants, each with a test of its name in ``tests/connection/test_async_events
     ends             a stream ends when it is closed, its connection is, or its loop is
     no_wait_inside   a callback that awaits the end of a callback gets False at once (C5)
     released_once    the release hook runs once, after the last call
+    awaiting_is_running  figures count a callback that awaits as running, and its time
 """
 
 import asyncio
 import contextlib
 import inspect
+import threading
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from types import TracebackType
 from typing import Final, Generic, Self, TypeVar
 
+from virevents.clock import monotonic
 from virevents.connection.subscription import Subscription, SubscriptionStats
 from virevents.dispatch import Callback, EventState, PulledDelivery
 from virevents.model import DomainEvent, Gap
@@ -285,16 +288,21 @@ class AsyncSubscription:
         if isinstance(item, Gap):
             callback.tell_gap(item)
             return
+        began = monotonic()
         callback.run((item,))
         awaitable = self._function.take_awaitable()
         if awaitable is None:
             return
+        callback.thread_ident = threading.get_ident()  # it runs until the awaitable has ended
         try:
             await awaitable
         except BaseException as error:
             if self._task.cancelling():
                 raise
             callback.note_error(item, error)
+        finally:
+            callback.thread_ident = 0
+            callback.slowest = max(callback.slowest, monotonic() - began)
 
 
 class _AsyncGate(Gate):

@@ -13,6 +13,7 @@ Invariants, each with a test of its name in ``tests/connection/test_connection.p
     silent_after_close   after ``close()`` returned True no callback runs
     close_ends           ``close`` ends from any state, twice, from inside a callback
     refused_when_closed  every call on a closed connection raises ``ClosedError``
+    none_outlives        what it started with autodestroy ends with it, however the two race
 """
 
 import contextlib
@@ -22,15 +23,12 @@ from types import TracebackType
 from typing import Final, Literal, Self, TypeVar, overload
 
 from virevents.clock import monotonic
+from virevents.connection.arguments import FilePath, absolute_path, start_mode
 from virevents.connection.deliveries import DeliveryName, make_delivery
 from virevents.connection.domain import Domain
 from virevents.connection.expect import Expectation
 from virevents.connection.filters import EventIds, Only, make_filter
-from virevents.connection.process import (
-    Machinery,
-    Process,
-    SharedDriver,
-)
+from virevents.connection.process import Machinery, Process, SharedDriver, destroy_owned
 from virevents.connection.statistics import ConnectionStats, connection_stats
 from virevents.connection.streams import EventStream, taken_from_a_stream
 from virevents.connection.subscription import Subscription, wait_for_ends
@@ -152,22 +150,30 @@ class Connection:
         """
         return Domain(self, self.modifying("define").define(xml))
 
-    def create(self, xml: str, *, paused: bool = False) -> Domain:
-        """Start a domain that is gone when it stops."""
-        mode = StartMode.PAUSED if paused else StartMode.RUNNING
-        return Domain(self, self.modifying("create").create(xml, mode))
+    def create(self, xml: str, *, paused: bool = False, autodestroy: bool = False) -> Domain:
+        """Start a domain that is gone when it stops.
 
-    def restore(self, path: str, *, paused: bool | None = None) -> Domain:
+        Args:
+            xml: Its definition.
+            paused: Leave its processors paused.
+            autodestroy: Destroy it when this connection closes, or this process ends.
+        """
+        mode = StartMode.PAUSED if paused else StartMode.RUNNING
+        owner = self if autodestroy else None
+        identity = self.modifying("create").create(xml, mode, autodestroy_owner=owner)
+        if autodestroy:
+            self.note_owned()
+        return Domain(self, identity)
+
+    def restore(self, path: FilePath, *, paused: bool | None = None) -> Domain:
         """Start a domain from a file that ``Domain.save`` wrote.
 
         Args:
             path: The file.
             paused: Whether to leave it paused; None for the state it was saved in.
         """
-        mode = StartMode.DEFAULT
-        if paused is not None:
-            mode = StartMode.PAUSED if paused else StartMode.RUNNING
-        return Domain(self, self.modifying("restore").restore(path, mode))
+        file = absolute_path(path)
+        return Domain(self, self.modifying("restore").restore(file, start_mode(paused)))
 
     # -- events
 
@@ -397,8 +403,9 @@ class Connection:
     def close(self, *, timeout: float = CLOSE_MAY_TAKE) -> bool:
         """Close the connection: from any state, twice, from inside a callback (C11).
 
-        In this order: refuse new calls; take its callbacks off; let the driver go, which ends
-        waits on it with an error; only then wait for callbacks that are still running.
+        In this order: refuse new calls; take its callbacks off; destroy what it started with
+        autodestroy and let the driver go, which ends waits on it with an error; only then wait
+        for callbacks that are still running.
 
         Args:
             timeout: The longest wait for callbacks in seconds. On a thread that runs callbacks
@@ -440,12 +447,17 @@ class Connection:
 
     def _let_go(self, deadline: float, *, may_wait: bool) -> bool:
         try:
-            self._process.release_driver(self._shared)
+            self._process.release_driver(self._shared, owner=self)
             has_ended = self._wait_for_callbacks(deadline) if may_wait else self._have_all_ended()
             self._process.leave(self._machinery, deadline)
         finally:
             self._closed.open()
         return has_ended
+
+    def note_owned(self) -> None:
+        """See that a domain just started with autodestroy ends, if this was closed meanwhile."""
+        if not self._is_open:  # the end may have come before the driver knew of the domain
+            destroy_owned(self._driver, self)
 
     def _have_all_ended(self) -> bool:
         with self._lock:

@@ -40,7 +40,7 @@ from virevents.sync import (
 if TYPE_CHECKING:
     from virevents.connection.connection import Connection
 
-__all__ = ["Machinery", "Process", "SharedDriver", "current_process"]
+__all__ = ["Machinery", "Process", "SharedDriver", "current_process", "destroy_owned"]
 
 _log: Final = logging.getLogger("virevents.connection")
 
@@ -201,15 +201,22 @@ class Process:
             if shared.driver is not None:
                 return shared, shared.driver
             if shared.error is not None:
-                raise shared.error
+                raise shared.error if is_mine else _another(shared.error)
             # It was on its way out; wait until it is gone and look again.
             if not shared.closed.wait(max(0.0, deadline - monotonic())):
                 raise OperationTimeoutError(
                     f"{resolved} is being closed and took longer than {timeout:g} s"
                 )
 
-    def release_driver(self, shared: SharedDriver) -> None:
-        """Let a shared driver go; the last one closes it, on a thread that may wait."""
+    def release_driver(self, shared: SharedDriver, owner: object | None = None) -> None:
+        """Let a shared driver go; the last one closes it, on a thread that may wait.
+
+        Args:
+            shared: It.
+            owner: Who lets it go: what was started to end with *owner* is destroyed first.
+        """
+        if owner is not None and shared.driver is not None:
+            destroy_owned(shared.driver, owner)
         with self._lock:
             shared.users -= 1
             driver = shared.driver
@@ -278,6 +285,30 @@ class Process:
                 shared.error = shared.error or OpenError(f"{resolved} failed to open")
                 shared.closed.open()
             shared.opened.open()
+
+
+def destroy_owned(driver: Driver, owner: object) -> None:
+    """Have *driver* destroy what was started to end with *owner*; on a thread that may wait.
+
+    What goes wrong is logged: it must not keep the owner from ending.
+    """
+    try:
+        driver.destroy_owned(owner)
+    except Exception:  # noqa: BLE001  (likewise of a driver that fails)
+        _log.exception("%s: not all that was to end with %r was destroyed", driver.uri, owner)
+
+
+def _another(error: VireventsError) -> VireventsError:
+    """Return an error that says what *error* does, for another thread to raise.
+
+    Raised on several threads, one object would collect the tracebacks of all of them.
+    """
+    kind = type(error)
+    fresh = kind.__new__(kind)  # without its __init__: each class has arguments of its own
+    fresh.args = error.args
+    fresh.__dict__.update(error.__dict__)
+    fresh.__cause__ = error
+    return fresh
 
 
 def _factory(uri: ConnectionUri) -> DriverFactory:

@@ -135,7 +135,7 @@ STEPS: Final[Mapping[str, Callable[[Stage], object]]] = {
     "managed_save_remove": lambda on: on.domain().managed_save_remove(),
     "rename": lambda on: on.domain().rename("web2"),
     "core_dump": lambda on: on.domain().core_dump(on.image),
-    "core_dump_crash": lambda on: on.domain().core_dump(on.image, crash=True),
+    "core_dump_crash": lambda on: on.domain().core_dump(on.image, mode="crash"),
     "kill": lambda on: on.kill(),
 }
 """What can be done on a stage, to the domain "web1"."""
