@@ -26,7 +26,7 @@ from typing import Final, Self
 
 import pytest
 
-__all__ = ["SYSTEM_PYTHON", "PrivateLibvirtd", "need_libvirtd"]
+__all__ = ["SYSTEM_PYTHON", "PrivateLibvirtd", "need_libvirtd", "what_is_missing"]
 
 SYSTEM_PYTHON: Final = Path("/usr/bin/python3")
 """The interpreter that the distribution's python3-libvirt belongs to."""
@@ -73,7 +73,7 @@ def _libvirtd() -> str | None:
     return shutil.which("libvirtd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 
 
-def _what_is_missing() -> str | None:
+def what_is_missing() -> str | None:
     """Say what this machine lacks for a private libvirtd and its client; None if nothing."""
     if _libvirtd() is None:
         return "libvirtd is not installed (Debian: libvirt-daemon, libvirt-daemon-driver-qemu)"
@@ -89,7 +89,7 @@ def _what_is_missing() -> str | None:
 
 def need_libvirtd() -> None:
     """Skip the test that calls this where libvirtd is missing; fail it in CI."""
-    missing = _what_is_missing()
+    missing = what_is_missing()
     if missing and os.environ.get("CI"):
         pytest.fail(f"{missing}, and this is CI")
     if missing:
