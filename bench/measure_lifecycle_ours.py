@@ -14,7 +14,7 @@ import virevents
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from bench.lifecycle_guest import (  # noqa: E402  (found by the line above)
+from bench.lifecycle_guest import (
     Arrivals,
     Figures,
     Machine,
