@@ -11,14 +11,43 @@ Invariants, each with a test of its name in ``tests/definition/test_domain.py``:
     defaults       what was left out has libvirt's default
 """
 
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import ClassVar, Final
 
-from virevents.errors import DefinitionError
-from virevents.model import canonical_uuid
+from virevents.definition.boot import Boot, Firmware, FirmwareFeature, LoaderType
+from virevents.definition.characters import Channel, Console, Serial
+from virevents.definition.controllers import Controller
+from virevents.definition.disks import Disk
+from virevents.definition.facts import Facts, Told, at, part, parts
+from virevents.definition.features import Clock, Cpu, Features
+from virevents.definition.interfaces import Interface
+from virevents.definition.kinds import (
+    MEMORY_KIB,
+    MEMORY_KIB_MAX,
+    NAME,
+    NUMBER,
+    PATH,
+    TEXT,
+    UUID,
+    WORD,
+    YES_NO,
+    Number,
+    Only,
+    Words,
+    check_name,
+)
+from virevents.definition.peripherals import (
+    Balloon,
+    Input,
+    Panic,
+    Redirection,
+    Rng,
+    Tpm,
+    Watchdog,
+)
+from virevents.definition.screens import Audio, Sound, SpiceGraphics, Video, VncGraphics
 
 __all__ = [
     "MEMORY_KIB_MAX",
@@ -30,16 +59,8 @@ __all__ = [
     "check_name",
 ]
 
-MEMORY_KIB_MAX: Final = (2**63 - 1) // 1024
-"""As many bytes as libvirt's wire and headers can count."""
-
 VCPUS_MAX: Final = 2**16 - 1
 """As many as libvirt's 16-bit count of processors can say."""
-
-# What XML 1.0 cannot hold, and control characters, which no name, path or log line should.
-_UNFIT: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-# Such a word can stand in any option of a hypervisor without ending it (no comma, no blank).
-_WORD: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*", re.ASCII)
 
 
 class DomainType(StrEnum):
@@ -47,6 +68,7 @@ class DomainType(StrEnum):
 
     TEST = "test"
     QEMU = "qemu"
+    KVM = "kvm"
 
 
 class OSType(StrEnum):
@@ -69,121 +91,209 @@ class LifecycleAction(StrEnum):
 _FOR_CRASH_ONLY: Final = frozenset(
     {LifecycleAction.COREDUMP_DESTROY, LifecycleAction.COREDUMP_RESTART}
 )
-
-
-def check_name(name: str) -> str:
-    """Give *name* back if a domain may have it.
-
-    It must have a character that is not a blank, none that is a slash or a control character,
-    and must not be ``.`` or ``..``: drivers name files after domains.
-
-    Raises:
-        ValueError: It may not.
-    """
-    if not name.strip():
-        raise ValueError(f"expected a domain name, met {name!r}")
-    if name in {".", ".."} or "/" in name:
-        raise ValueError(f"expected a domain name without '/', and not '.' or '..', met {name!r}")
-    return _check_text(name)
-
-
-def _check_text(text: str) -> str:
-    if _UNFIT.search(text):
-        raise ValueError(f"expected text without control characters, met {text!r}")
-    return text
-
-
-def _check_uuid(uuid: str) -> str:
-    if canonical_uuid(uuid) != uuid:
-        raise ValueError(f"expected a uuid in lower case with hyphens, met {uuid!r}")
-    return uuid
-
-
-def _check_word(word: str | None) -> str | None:
-    if word is not None and not _WORD.fullmatch(word):
-        raise ValueError(f"expected a word of letters, digits and '_.+-', met {word!r}")
-    return word
-
-
-def _check_path(path: str | None) -> str | None:
-    if path is not None and not path.startswith("/"):
-        raise ValueError(f"expected an absolute path, met {path!r}")
-    return path if path is None else _check_text(path)
-
-
-def _check_range(number: int, most: int) -> int:
-    if not 1 <= number <= most:
-        raise ValueError(f"expected a number from 1 to {most}, met {number}")
-    return number
-
-
-def _check_no_coredump(action: LifecycleAction) -> LifecycleAction:
-    if action in _FOR_CRASH_ONLY:
-        raise ValueError(f"expected an action other than {action.value!r}, which is for a crash")
-    return action
+_VCPUS: Final = Number(1, VCPUS_MAX)
+_ACTION: Final = Words(LifecycleAction)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DomainDefinition:
-    """The facts that define a domain.
+class DomainDefinition(Facts):
+    """The facts that define a domain; what each is for stands beside it, and in the manual.
 
     It is a source of identity for events (``LifecycleEvent.from_definition``). To change one,
     use ``dataclasses.replace``: it checks again.
-
-    Attributes:
-        name: See ``check_name``.
-        uuid: Canonical text.
-        memory_kib: The most memory that the guest may have.
-        current_memory_kib: What it has at start; never more than *memory_kib*.
-        vcpus: How many processors it has.
-        domain_type: For which hypervisor.
-        os_type: How it is booted.
-        arch: Its processor architecture, for example ``x86_64``; None is the driver's choice.
-        machine: Its machine type, for example ``pc``; None is the driver's choice.
-        loader: The firmware's absolute path; None is the hypervisor's own.
-        emulator: The hypervisor program's absolute path; None is the driver's choice.
-        on_poweroff: What to do when the guest powers off.
-        on_reboot: What to do when the guest reboots.
-        on_crash: What to do when the guest crashes.
 
     Raises:
         DefinitionError: A fact is not allowed; ``element`` is its element in XML.
     """
 
-    name: str
-    uuid: str
-    memory_kib: int
-    current_memory_kib: int
-    vcpus: int = 1
-    domain_type: DomainType
-    os_type: OSType = OSType.HVM
-    arch: str | None = None
-    machine: str | None = None
-    loader: str | None = None
-    emulator: str | None = None
-    on_poweroff: LifecycleAction = LifecycleAction.DESTROY
-    on_reboot: LifecycleAction = LifecycleAction.RESTART
-    on_crash: LifecycleAction = LifecycleAction.DESTROY
+    TAG: ClassVar[str] = "domain"
+    TOLD: ClassVar[Mapping[str, Told]] = {
+        "@id": Told(NUMBER, "the number of the running domain"),
+        "resource/partition": Told(Only("/machine"), "the cgroup that it runs under"),
+    }
 
-    def __post_init__(self) -> None:
-        """Check each fact."""
-        for element, check in _CHECKS.items():
-            try:
-                check(self)
-            except ValueError as error:
-                raise DefinitionError(f"<{element}>: {error}", element=element) from error
+    domain_type: DomainType = field(
+        metadata=at("@type", Words(DomainType), "the hypervisor that it is meant for")
+    )
+    name: str = field(metadata=at("name", NAME, "its name"))
+    uuid: str = field(metadata=at("uuid", UUID, "made up where none is stated"))
+    title: str | None = field(default=None, metadata=at("title", TEXT, "a short text for people"))
+    description: str | None = field(
+        default=None, metadata=at("description", TEXT, "a text for people")
+    )
+    memory_kib: int = field(metadata=at("memory", MEMORY_KIB, "the most that the guest may have"))
+    current_memory_kib: int = field(
+        metadata=at("currentMemory", MEMORY_KIB, "what it has at start; none, or more: all")
+    )
+    vcpus: int = field(default=1, metadata=at("vcpu", _VCPUS, "how many processors it may have"))
+    vcpu_placement: str | None = field(
+        default=None, metadata=at("vcpu@placement", Only("static"), "where they run: anywhere")
+    )
+    current_vcpus: int | None = field(
+        default=None, metadata=at("vcpu@current", _VCPUS, "how many it has at start; none: all")
+    )
+    iothreads: int | None = field(
+        default=None, metadata=at("iothreads", Number(0, 1024), "threads for disks")
+    )
+    firmware: Firmware | None = field(
+        default=None,
+        metadata=at("os@firmware", Words(Firmware), "a kind of firmware, to be found"),
+    )
+    os_type: OSType = field(
+        default=OSType.HVM, metadata=at("os/type", Words(OSType), "how it is booted")
+    )
+    arch: str | None = field(
+        default=None, metadata=at("os/type@arch", WORD, "its processor; none: the driver's choice")
+    )
+    machine: str | None = field(
+        default=None, metadata=at("os/type@machine", WORD, "its machine type, as pc or q35")
+    )
+    firmware_features: tuple[FirmwareFeature, ...] = field(
+        default=(),
+        metadata=parts("os/firmware/feature", FirmwareFeature, "what the firmware must have"),
+    )
+    loader: str | None = field(
+        default=None, metadata=at("os/loader", PATH, "the firmware; none: the hypervisor's own")
+    )
+    loader_readonly: bool | None = field(
+        default=None, metadata=at("os/loader@readonly", YES_NO, "the guest cannot write to it")
+    )
+    loader_secure: bool | None = field(
+        default=None, metadata=at("os/loader@secure", YES_NO, "it is built for secure boot")
+    )
+    loader_type: LoaderType | None = field(
+        default=None, metadata=at("os/loader@type", Words(LoaderType), "how it is put in")
+    )
+    nvram: str | None = field(
+        default=None, metadata=at("os/nvram", PATH, "the firmware's variables, of this domain")
+    )
+    nvram_template: str | None = field(
+        default=None, metadata=at("os/nvram@template", PATH, "what they begin as")
+    )
+    kernel: str | None = field(
+        default=None, metadata=at("os/kernel", PATH, "a kernel to boot without firmware's help")
+    )
+    initrd: str | None = field(default=None, metadata=at("os/initrd", PATH, "its initial disk"))
+    cmdline: str | None = field(default=None, metadata=at("os/cmdline", TEXT, "its arguments"))
+    boot: tuple[Boot, ...] = field(
+        default=(), metadata=parts("os/boot", Boot, "kinds of devices to boot from, in order")
+    )
+    boot_menu: bool | None = field(
+        default=None, metadata=at("os/bootmenu@enable", YES_NO, "a menu at boot")
+    )
+    boot_menu_timeout_ms: int | None = field(
+        default=None, metadata=at("os/bootmenu@timeout", Number(0, 65535), "ms that it stays")
+    )
+    reboot_timeout_ms: int | None = field(
+        default=None,
+        metadata=at("os/bios@rebootTimeout", Number(-1, 65535), "ms to a retry; -1: none"),
+    )
+    features: Features = field(
+        default=Features(), metadata=part("features", Features, "of the mainboard")
+    )
+    cpu: Cpu | None = field(default=None, metadata=part("cpu", Cpu, "its processor"))
+    clock: Clock = field(default=Clock(), metadata=part("clock", Clock, "its clock"))
+    on_poweroff: LifecycleAction = field(
+        default=LifecycleAction.DESTROY,
+        metadata=at("on_poweroff", _ACTION, "what to do when the guest powers off"),
+    )
+    on_reboot: LifecycleAction = field(
+        default=LifecycleAction.RESTART,
+        metadata=at("on_reboot", _ACTION, "what to do when the guest reboots"),
+    )
+    on_crash: LifecycleAction = field(
+        default=LifecycleAction.DESTROY,
+        metadata=at("on_crash", _ACTION, "what to do when the guest crashes"),
+    )
+    suspend_to_mem: bool | None = field(
+        default=None, metadata=at("pm/suspend-to-mem@enabled", YES_NO, "offer sleep (S3)")
+    )
+    suspend_to_disk: bool | None = field(
+        default=None, metadata=at("pm/suspend-to-disk@enabled", YES_NO, "offer hibernation (S4)")
+    )
+    emulator: str | None = field(
+        default=None,
+        metadata=at("devices/emulator", PATH, "the program; none: the driver's choice"),
+    )
+    disks: tuple[Disk, ...] = field(default=(), metadata=parts("devices/disk", Disk, "disks"))
+    controllers: tuple[Controller, ...] = field(
+        default=(), metadata=parts("devices/controller", Controller, "controllers")
+    )
+    interfaces: tuple[Interface, ...] = field(
+        default=(), metadata=parts("devices/interface", Interface, "network cards")
+    )
+    serials: tuple[Serial, ...] = field(
+        default=(), metadata=parts("devices/serial", Serial, "serial ports")
+    )
+    consoles: tuple[Console, ...] = field(
+        default=(), metadata=parts("devices/console", Console, "consoles")
+    )
+    channels: tuple[Channel, ...] = field(
+        default=(), metadata=parts("devices/channel", Channel, "lines to programs in the guest")
+    )
+    inputs: tuple[Input, ...] = field(
+        default=(), metadata=parts("devices/input", Input, "tablets, mice, keyboards")
+    )
+    tpms: tuple[Tpm, ...] = field(
+        default=(), metadata=parts("devices/tpm", Tpm, "trusted platform modules; at most one")
+    )
+    graphics: tuple[VncGraphics | SpiceGraphics, ...] = field(
+        default=(),
+        metadata=parts(
+            "devices/graphics",
+            {"vnc": VncGraphics, "spice": SpiceGraphics},
+            "where the screen is seen; at most one of each type",
+            key="@type",
+        ),
+    )
+    sounds: tuple[Sound, ...] = field(
+        default=(), metadata=parts("devices/sound", Sound, "sound cards")
+    )
+    audios: tuple[Audio, ...] = field(
+        default=(), metadata=parts("devices/audio", Audio, "where sound goes")
+    )
+    videos: tuple[Video, ...] = field(
+        default=(), metadata=parts("devices/video", Video, "graphics cards")
+    )
+    redirections: tuple[Redirection, ...] = field(
+        default=(), metadata=parts("devices/redirdev", Redirection, "USB from a SPICE viewer")
+    )
+    watchdogs: tuple[Watchdog, ...] = field(
+        default=(), metadata=parts("devices/watchdog", Watchdog, "watchdogs")
+    )
+    balloon: Balloon | None = field(
+        default=None,
+        metadata=part("devices/memballoon", Balloon, "its balloon; none: virtio, as libvirt's"),
+    )
+    rngs: tuple[Rng, ...] = field(
+        default=(), metadata=parts("devices/rng", Rng, "sources of random numbers")
+    )
+    panics: tuple[Panic, ...] = field(
+        default=(), metadata=parts("devices/panic", Panic, "by which the guest tells of a panic")
+    )
 
+    def cross_check(self) -> None:
+        """What one fact asks of another."""
+        if self.current_memory_kib > self.memory_kib:
+            self.wrong(
+                "currentMemory",
+                f"expected a number from 1 to {self.memory_kib}, met {self.current_memory_kib}",
+            )
+        if self.current_vcpus is not None and self.current_vcpus > self.vcpus:
+            self.wrong("vcpu@current", f"expected at most {self.vcpus}, met {self.current_vcpus}")
+        for place, action in {"on_poweroff": self.on_poweroff, "on_reboot": self.on_reboot}.items():
+            if action in _FOR_CRASH_ONLY:
+                self.wrong(
+                    place, f"expected an action other than {action.value!r}, which is for a crash"
+                )
 
-_CHECKS: Final[Mapping[str, Callable[[DomainDefinition], object]]] = {
-    "name": lambda facts: check_name(facts.name),
-    "uuid": lambda facts: _check_uuid(facts.uuid),
-    "memory": lambda facts: _check_range(facts.memory_kib, MEMORY_KIB_MAX),
-    "currentMemory": lambda facts: _check_range(facts.current_memory_kib, facts.memory_kib),
-    "vcpu": lambda facts: _check_range(facts.vcpus, VCPUS_MAX),
-    "type@arch": lambda facts: _check_word(facts.arch),
-    "type@machine": lambda facts: _check_word(facts.machine),
-    "loader": lambda facts: _check_path(facts.loader),
-    "emulator": lambda facts: _check_path(facts.emulator),
-    "on_poweroff": lambda facts: _check_no_coredump(facts.on_poweroff),
-    "on_reboot": lambda facts: _check_no_coredump(facts.on_reboot),
-}
+    @classmethod
+    def settle(cls, facts: dict[str, object], told: Mapping[str, object]) -> None:
+        """The guest has all its memory at start unless less is stated."""
+        del told
+        memory, current = facts.get("memory_kib"), facts.get("current_memory_kib")
+        if isinstance(memory, int):
+            # 0 is as good as none, and too much is lowered: libvirt does both.
+            facts["current_memory_kib"] = (
+                min(current, memory) if isinstance(current, int) and current else memory
+            )

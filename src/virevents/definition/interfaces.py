@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Network interfaces.
+
+Immutable.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import ClassVar, Final
+
+from virevents.definition.devices import Device
+from virevents.definition.facts import Facts, at, part
+from virevents.definition.kinds import MAC, POSITIVE, YES_NO, Pattern, Words
+
+__all__ = [
+    "BridgeNetwork",
+    "Interface",
+    "InterfaceModel",
+    "LinkState",
+    "TapNetwork",
+    "UserNetwork",
+]
+
+# What Linux lets an interface be called, less what no tool can take.
+_DEVICE: Final = Pattern(
+    "the name of a network device, at most 15 characters", r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,14}"
+)
+
+
+class InterfaceModel(StrEnum):
+    """The card that the guest sees."""
+
+    VIRTIO = "virtio"
+    VIRTIO_TRANSITIONAL = "virtio-transitional"
+    VIRTIO_NON_TRANSITIONAL = "virtio-non-transitional"
+    E1000 = "e1000"
+    E1000E = "e1000e"
+    IGB = "igb"
+    RTL8139 = "rtl8139"
+    NE2K_PCI = "ne2k_pci"
+    PCNET = "pcnet"
+    VMXNET3 = "vmxnet3"
+
+
+class LinkState(StrEnum):
+    """Whether the cable is plugged in at start."""
+
+    UP = "up"
+    DOWN = "down"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserNetwork(Facts):
+    """QEMU's own network in user space: the guest reaches out, nobody reaches in."""
+
+    TAG: ClassVar[str] = "interface"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BridgeNetwork(Facts):
+    """A bridge of the host's, which the guest's tap device joins."""
+
+    TAG: ClassVar[str] = "interface"
+
+    bridge: str = field(metadata=at("source@bridge", _DEVICE, "the bridge's name"))
+    device: str | None = field(
+        default=None, metadata=at("target@dev", _DEVICE, "the tap device's name; none: any")
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TapNetwork(Facts):
+    """A tap device of the host's."""
+
+    TAG: ClassVar[str] = "interface"
+
+    device: str | None = field(
+        default=None, metadata=at("target@dev", _DEVICE, "the tap device's name; none: any")
+    )
+    is_managed: bool | None = field(
+        default=None,
+        metadata=at("target@managed", YES_NO, "no: the device is there and is left there"),
+    )
+
+
+NETWORKS: Final[Mapping[str, type[Facts]]] = {
+    "user": UserNetwork,
+    "bridge": BridgeNetwork,
+    "ethernet": TapNetwork,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interface(Device):
+    """``<interface>``: one network card."""
+
+    TAG: ClassVar[str] = "interface"
+
+    mac: str = field(metadata=at("mac@address", MAC, "its address; made up where none is stated"))
+    network: UserNetwork | BridgeNetwork | TapNetwork = field(
+        metadata=part(".", NETWORKS, "what it is connected to", key="@type")
+    )
+    model: InterfaceModel | None = field(
+        default=None,
+        metadata=at("model@type", Words(InterfaceModel), "the card; none: the driver's choice"),
+    )
+    link: LinkState | None = field(
+        default=None, metadata=at("link@state", Words(LinkState), "whether the cable is in")
+    )
+    mtu: int | None = field(default=None, metadata=at("mtu@size", POSITIVE, "the largest packet"))
+    boot_order: int | None = field(
+        default=None, metadata=at("boot@order", POSITIVE, "the guest boots from the lowest first")
+    )
