@@ -27,11 +27,13 @@ from virevents.drivers import (
     Driver,
     DriverContext,
     DriverFactory,
+    NvramFate,
     StartMode,
 )
-from virevents.errors import InvalidArgumentError, StateError
+from virevents.errors import StateError, UnsupportedArgumentError
 from virevents.model import (
     INACTIVE_ID,
+    Cause,
     DefinedDetail,
     Detail,
     DomainIdentity,
@@ -39,6 +41,7 @@ from virevents.model import (
     Lifecycle,
     LifecycleEvent,
     PausedReason,
+    RequestedBy,
     ResumedDetail,
     RunningReason,
     ShutoffReason,
@@ -52,6 +55,7 @@ from virevents.sync import assert_held
 
 __all__ = ["EXAMPLE", "ExampleDriver"]
 
+_BY_CALL: Final = Cause(RequestedBy.CALL)  # this hypervisor does nothing unasked
 _OFF: Final = StateAndReason(DomainState.SHUTOFF, ShutoffReason.UNKNOWN)
 _BOOTED: Final = StateAndReason(DomainState.RUNNING, RunningReason.BOOTED)
 _UNPAUSED: Final = StateAndReason(DomainState.RUNNING, RunningReason.UNPAUSED)
@@ -142,8 +146,11 @@ class ExampleDriver(Driver):
 
     # (6) going: the last event, then is_removed, under the lock; then off the list
 
-    def undefine(self, uuid: str) -> None:
+    def undefine(
+        self, uuid: str, *, managed_save: bool = False, nvram: NvramFate | None = None
+    ) -> None:
         """Remove the definition; a running domain goes on until it stops."""
+        del managed_save, nvram  # it has neither, so there is nothing to throw away
         with self._in_turn(uuid) as domain:
             with domain.lock:
                 domain.is_persistent = False
@@ -153,10 +160,18 @@ class ExampleDriver(Driver):
 
     # (7) changing: check, ask the hypervisor holding the turn alone, then change and push
 
-    def start(self, uuid: str, mode: StartMode = StartMode.DEFAULT) -> None:
+    def start(
+        self,
+        uuid: str,
+        mode: StartMode = StartMode.DEFAULT,
+        *,
+        force_boot: bool = False,
+        autodestroy_owner: object | None = None,
+    ) -> None:
         """Start a domain."""
-        if mode is StartMode.PAUSED:
-            raise InvalidArgumentError("the example driver starts no domain paused")
+        del force_boot  # it always boots
+        if mode is StartMode.PAUSED or autodestroy_owner is not None:
+            raise UnsupportedArgumentError("the example driver only starts a domain, no more")
         with self._in_turn(uuid) as domain:
             self._check(domain, DomainState.SHUTOFF)
             self._hypervisor_does("start", domain)
@@ -183,8 +198,9 @@ class ExampleDriver(Driver):
                 domain.state = _UNPAUSED
                 self._push_locked(domain, Lifecycle.RESUMED, ResumedDetail.UNPAUSED)
 
-    def destroy(self, uuid: str) -> None:
+    def destroy(self, uuid: str, *, graceful: bool = False) -> None:
         """Stop a domain."""
+        del graceful  # there is no process that could be killed
         with self._in_turn(uuid) as domain:
             self._check(domain, DomainState.RUNNING, DomainState.PAUSED)
             self._hypervisor_does("destroy", domain)
@@ -222,8 +238,8 @@ class ExampleDriver(Driver):
 
     def _push_locked(self, domain: DomainObject, event: Lifecycle, detail: Detail) -> None:
         assert_held(domain.lock)
-        made = LifecycleEvent.from_object(domain, event, detail, time=self.context.clock.time())
-        self.state.push(made)
+        time = self.context.clock.time()
+        self.state.push(LifecycleEvent.from_object(domain, event, detail, time, _BY_CALL))
 
     def _leave_if_removed(self, domain: DomainObject) -> None:
         if domain.is_removed:

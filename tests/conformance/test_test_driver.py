@@ -2,6 +2,7 @@
 """The test driver passes the conformance kit."""
 
 from virevents.drivers.test import TestDriver
+from virevents.model import DomainState
 from virevents.testing.conformance import Profile
 from virevents.testing.conformance.suite import ConformanceSuite
 
@@ -16,5 +17,26 @@ class TestTestDriver(ConformanceSuite):
         ),
         capabilities=TestDriver.capabilities,
         # As libvirt's test driver, which forgets that the domain was saved when it starts.
-        events={"start_managed_save": ("started booted",)},
+        events={
+            "start_managed_save": ("started booted",),
+            "start_saved_paused": ("started booted",),
+            "shutdown_force": ("stopped shutdown",),  # its guest obeys at once, also a paused one
+        },
+        states={"start_saved_paused": DomainState.RUNNING},
+        # It has none of these flags, as libvirt's has none.
+        refused=frozenset(
+            {
+                "create_paused",
+                "create_autodestroy",
+                "start_paused",
+                "start_autodestroy",
+                "start_force_boot",
+                "save_paused",
+                "restore_paused",
+                "restore_running",
+                "undefine_nvram",
+                "core_dump_live",
+                "core_dump_reset",
+            }
+        ),
     )

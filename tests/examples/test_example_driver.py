@@ -40,6 +40,7 @@ class TestExampleDriver(ConformanceSuite):
             "<vcpu>1</vcpu><os><type>hvm</type></os></domain>"
         ),
         capabilities=ExampleDriver.capabilities,
+        refused=frozenset({"start_paused", "start_autodestroy"}),
     )
 
 

@@ -14,6 +14,7 @@ from typing import Final
 
 from virevents.connection import Domain
 from virevents.drivers import Capability
+from virevents.model import DomainState
 
 __all__ = ["LIBVIRT_EVENTS", "Profile", "Words"]
 
@@ -27,25 +28,50 @@ LIBVIRT_EVENTS: Final[Mapping[str, Words]] = MappingProxyType(
         "define_running": ("defined updated",),
         "undefine": ("undefined removed",),
         "undefine_running": ("undefined removed",),
+        "undefine_nvram": ("undefined removed",),
+        "undefine_managed_save": ("undefined removed",),
         "create": ("started booted",),
+        "create_paused": ("started booted", "suspended paused"),
+        "create_autodestroy": ("started booted", "stopped destroyed"),
         "start": ("started booted",),
         "start_again": ("started booted",),
+        "start_paused": ("started booted", "suspended paused"),
+        "start_autodestroy": ("started booted", "stopped destroyed"),
+        "start_force_boot": ("started booted",),
         "suspend": ("suspended paused",),
         "resume": ("resumed unpaused",),
+        "resume_first": ("resumed unpaused",),
         "shutdown": ("stopped shutdown",),
+        "shutdown_wait": ("stopped shutdown",),
+        "shutdown_force": ("stopped destroyed",),
         "reboot": (),
         "reset": (),
         "destroy": ("stopped destroyed",),
         "destroy_paused": ("stopped destroyed",),
+        "destroy_graceful": ("stopped destroyed",),
         "destroy_transient": ("stopped destroyed",),
+        "destroy_asleep": ("stopped destroyed",),
         "save": ("stopped saved",),
+        "save_paused": ("stopped saved",),
+        "save_a_paused": ("stopped saved",),
         "restore": ("started restored",),
+        "restore_paused": ("started restored", "suspended restored"),
+        "restore_saved_paused": ("started restored", "suspended restored"),
+        "restore_running": ("started restored",),
         "managed_save": ("stopped saved",),
+        "managed_save_paused": ("stopped saved",),
         "start_managed_save": ("started restored",),
+        "start_saved_paused": ("started restored", "suspended restored"),
         "managed_save_remove": (),
         "rename": ("undefined renamed", "defined renamed"),
         "core_dump": (),
+        "core_dump_live": (),
         "core_dump_crash": ("stopped crashed",),
+        "core_dump_reset": (),
+        "set_autostart": (),
+        "sleep": ("pmsuspended memory",),
+        "pm_suspend": ("pmsuspended memory",),
+        "pm_wakeup": ("started wakeup",),
         "kill": ("stopped failed",),
     }
 )
@@ -64,9 +90,17 @@ class Profile:
         capabilities: What the driver declares. The suite tests each, checks that the others are
             refused, and lists them at the end of the run.
         events: What a scene tells where it differs from ``LIBVIRT_EVENTS``.
+        states: The state in which a scene leaves the domain where it is another than
+            ``scenes.SCENES`` says.
         ready_event: The event id that the guest tells once it can be asked to power off; "" when
             it can from the start.
         kill: Kills the hypervisor's process of a running domain; None when there is none.
+        refused: Steps of the suite (``stage.STEPS``) that are a flag which the driver does not
+            have, though it has the operation: "start_paused". The suite sees that each is refused
+            as unsupported, or as a bad argument, and lists them at the end of the run.
+        cues: How a step is made where the guest must have a part in it, in the step's place:
+            "pm_suspend" may answer as the guest's agent while it calls the operation, "sleep"
+            makes the guest go to sleep by itself (without it, it is sent by the operation).
     """
 
     name: str
@@ -74,8 +108,11 @@ class Profile:
     xml: Callable[[Path, str, str], str]
     capabilities: frozenset[Capability]
     events: Mapping[str, Words] = field(default_factory=dict)
+    states: Mapping[str, DomainState] = field(default_factory=dict)
     ready_event: str = ""
     kill: Callable[[Domain], None] | None = None
+    refused: frozenset[str] = frozenset()
+    cues: Mapping[str, Callable[[Domain], object]] = field(default_factory=dict)
 
     def told(self, scene: str) -> Words:
         """The events that *scene* tells, in their order."""

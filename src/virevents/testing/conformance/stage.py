@@ -10,23 +10,37 @@ Locking:
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 from virevents.connection import Connection, Domain, open
+from virevents.errors import DomainNotFoundError, StateError, UnsupportedError
 from virevents.model import DomainState, Gap, LifecycleEvent
 from virevents.testing.conformance.profile import Profile, Words
 
-__all__ = ["PATIENCE", "STEPS", "Stage", "in_threads", "stage", "uuid_of", "words_of"]
+__all__ = [
+    "PATIENCE",
+    "STEPS",
+    "Stage",
+    "destroy_all",
+    "in_threads",
+    "opened",
+    "stage",
+    "uuid_of",
+    "words_of",
+]
 
 PATIENCE: Final = 30.0
 """Seconds; only a failing test waits as long."""
 
+# How the uuids of the suite's domains begin.
+_UUIDS: Final = "7d5a3d2e-0c1f-4b6a-9a51-"
+
 
 def uuid_of(name: str) -> str:
     """Make the uuid of the suite's domain *name*: another for every name."""
-    return f"7d5a3d2e-0c1f-4b6a-9a51-{name.encode().hex()[-12:]:0>12}"
+    return f"{_UUIDS}{name.encode().hex()[-12:]:0>12}"
 
 
 def words_of(event: LifecycleEvent) -> str:
@@ -97,8 +111,21 @@ class Stage:
             if step == "start" and self.profile.ready_event:
                 self._start_and_be_ready()
             else:
-                STEPS[step](self)
+                self.play(step)
             self.expect(*self.profile.told(step))
+
+    def play(self, step: str) -> None:
+        """Do *step*, the guest taking its part where the profile gives it one."""
+        cue = self.profile.cues.get(step)
+        if cue is None:
+            STEPS[step](self)
+        else:
+            cue(self.domain())
+
+    def start_and_let_go(self, bring_up: Callable[[Connection], object]) -> None:
+        """Have a connection of its own bring the domain up, with autodestroy, and close."""
+        with open(self.connection.uri) as owner:
+            bring_up(owner)
 
     def _start_and_be_ready(self) -> None:
         ready = self.profile.ready_event
@@ -121,21 +148,45 @@ class Stage:
 STEPS: Final[Mapping[str, Callable[[Stage], object]]] = {
     "define": lambda on: on.define(),
     "undefine": lambda on: on.domain().undefine(),
+    "undefine_nvram": lambda on: on.domain().undefine(nvram="remove"),
+    "undefine_managed_save": lambda on: on.domain().undefine(managed_save=True),
     "create": lambda on: on.connection.create(on.xml()),
+    "create_paused": lambda on: on.connection.create(on.xml(), paused=True),
+    "create_autodestroy": lambda on: on.start_and_let_go(
+        lambda owner: owner.create(on.xml(), autodestroy=True)
+    ),
     "start": lambda on: on.domain().start(),
+    "start_paused": lambda on: on.domain().start(paused=True),
+    "start_autodestroy": lambda on: on.start_and_let_go(
+        lambda owner: owner.lookup("web1").start(autodestroy=True)
+    ),
+    "start_force_boot": lambda on: on.domain().start(force_boot=True),
     "suspend": lambda on: on.domain().suspend(),
     "resume": lambda on: on.domain().resume(),
     "shutdown": lambda on: on.domain().shutdown(),
+    "shutdown_wait": lambda on: on.domain().shutdown(timeout=PATIENCE),
+    "shutdown_force": lambda on: on.domain().shutdown(timeout=0, force=True),
     "reboot": lambda on: on.domain().reboot(),
     "reset": lambda on: on.domain().reset(),
     "destroy": lambda on: on.domain().destroy(),
+    "destroy_graceful": lambda on: on.domain().destroy(graceful=True),
     "save": lambda on: on.domain().save(on.image),
+    "save_paused": lambda on: on.domain().save(on.image, paused=True),
     "restore": lambda on: on.connection.restore(on.image),
+    "restore_paused": lambda on: on.connection.restore(on.image, paused=True),
+    "restore_running": lambda on: on.connection.restore(on.image, paused=False),
     "managed_save": lambda on: on.domain().managed_save(),
+    "managed_save_paused": lambda on: on.domain().managed_save(paused=True),
     "managed_save_remove": lambda on: on.domain().managed_save_remove(),
     "rename": lambda on: on.domain().rename("web2"),
     "core_dump": lambda on: on.domain().core_dump(on.image),
+    "core_dump_live": lambda on: on.domain().core_dump(on.image, mode="live"),
     "core_dump_crash": lambda on: on.domain().core_dump(on.image, mode="crash"),
+    "core_dump_reset": lambda on: on.domain().core_dump(on.image, mode="reset"),
+    "set_autostart": lambda on: on.domain().set_autostart(),
+    "pm_suspend": lambda on: on.domain().pm_suspend(),
+    "pm_wakeup": lambda on: on.domain().pm_wakeup(),
+    "sleep": lambda on: on.play("pm_suspend"),
     "kill": lambda on: on.kill(),
 }
 """What can be done on a stage, to the domain "web1"."""
@@ -143,13 +194,31 @@ STEPS: Final[Mapping[str, Callable[[Stage], object]]] = {
 
 @contextmanager
 def stage(profile: Profile, folder: Path) -> Iterator[Stage]:
-    """Open the driver; close it with whatever still runs there."""
-    with open(profile.uri(folder)) as connection:
+    """Open the driver; at the end, destroy what still runs there of the suite's and close it."""
+    with opened(profile, folder) as connection:
         made = Stage(profile, folder, connection)
         try:
             yield made
         finally:
             made.close()
+
+
+@contextmanager
+def opened(profile: Profile, folder: Path) -> Iterator[Connection]:
+    """Open the driver; at the end, destroy what still runs there of the suite's and close it."""
+    with open(profile.uri(folder)) as connection:
+        try:
+            yield connection
+        finally:
+            destroy_all(connection)
+
+
+def destroy_all(connection: Connection) -> None:
+    """Destroy the domains of the suite's that run: a driver may let them outlive it."""
+    for domain in [] if connection.is_closed else connection.list(active=True):
+        if domain.uuid.startswith(_UUIDS):
+            with suppress(DomainNotFoundError, StateError, UnsupportedError):
+                domain.destroy()
 
 
 def in_threads(*functions: Callable[[], object]) -> None:
