@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from virevents.definition import DomainDefinition, DomainType, parse_definition, to_xml
-from virevents.drivers.test.images import read_image, write_image
+from virevents.drivers.test.images import read_image, write_dump, write_image
 from virevents.errors import VireventsError
 
 _MAGIC: Final = b"TestGuestMagic\0"
@@ -39,8 +39,8 @@ def _length(number: int) -> bytes:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        pytest.param(b"", "mismatched header magic", id="empty"),
-        pytest.param(b"no image", "mismatched header magic", id="other"),
+        pytest.param(b"", "incomplete save header", id="empty"),
+        pytest.param(b"no image, long enough", "mismatched header magic", id="other"),
         pytest.param(_MAGIC + b"\0", "failed to read metadata length", id="cut_in_length"),
         pytest.param(_length(0) + _XML, "out of range", id="no_length"),
         pytest.param(_length(-1) + _XML, "out of range", id="negative"),
@@ -74,4 +74,6 @@ def test_what_cannot_be_read_or_written_is_named(tmp_path: Path) -> None:
         read_image(missing)
     with pytest.raises(VireventsError, match="missing/image") as unwritten:
         write_image(missing, _DEFINITION, 3)
+    with pytest.raises(VireventsError, match="coredump: failed to open /"):
+        write_dump(missing, _DEFINITION)
     assert (unread.value.code, unwritten.value.code) == (38, 38)

@@ -37,7 +37,7 @@ from virevents.drivers.test.domain import (
     SHUTOFF_SAVED,
     TestDomain,
 )
-from virevents.drivers.test.images import read_image, write_image
+from virevents.drivers.test.images import read_image, write_dump, write_image
 from virevents.drivers.test.life import BY_CALL, HARD, Life
 from virevents.drivers.test.refusals import (
     check_active_locked,
@@ -281,12 +281,12 @@ class TestDriver(Driver):
 
     def rename(self, uuid: str, name: str) -> None:
         """Give an inactive domain another name."""
-        check_new_name(name)
         with self._in_turn(uuid) as domain:
             old = domain.identity
             with domain.lock:
                 if domain.is_active:
                     raise invalid(domain, "cannot rename active domain", "shutoff")
+                check_new_name(name)
                 if old.name == name:
                     raise invalid(domain, "Can't rename domain to itself", "another name")
             try:
@@ -360,8 +360,8 @@ class TestDriver(Driver):
         with self._in_turn(uuid) as domain:
             with domain.lock:
                 check_active_locked(domain)
-                definition, domain_id = domain.definition, domain.identity.id
-            write_image(path, definition, domain_id)
+                definition = domain.definition
+            write_dump(path, definition)
             if mode is CoreDumpMode.CRASH:
                 with domain.lock:
                     self._life.stop_locked(domain, SHUTOFF_CRASHED, StoppedDetail.CRASHED, HARD)

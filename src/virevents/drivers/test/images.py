@@ -17,7 +17,7 @@ from typing import Final
 from virevents.definition import XML_SIZE_MAX, DomainDefinition, parse_definition, to_xml
 from virevents.errors import InternalError, OperationFailedError
 
-__all__ = ["read_image", "write_image"]
+__all__ = ["read_image", "write_dump", "write_image"]
 
 _MAGIC: Final = b"TestGuestMagic\0"
 # The length of the XML follows, in the machine's own order, as libvirt's test driver writes it.
@@ -37,20 +37,32 @@ def write_image(path: str, definition: DomainDefinition, domain_id: int) -> None
         ImageError: The file could not be written.
     """
     xml = to_xml(definition, id=domain_id).encode()
+    failed = f"saving domain '{definition.name}' to '{path}': open failed"
+    _write(path, _MAGIC + _LENGTH.pack(len(xml)) + xml, failed)
+
+
+def write_dump(path: str, definition: DomainDefinition) -> None:
+    """Write what stands for the memory of *definition*: as libvirt's, a header and no more.
+
+    Raises:
+        ImageError: The file could not be written.
+    """
+    _write(path, _MAGIC, f"domain '{definition.name}' coredump: failed to open {path}")
+
+
+def _write(path: str, content: bytes, failed: str) -> None:
     try:
-        Path(path).write_bytes(_MAGIC + _LENGTH.pack(len(xml)) + xml)
+        Path(path).write_bytes(content)
     except OSError as error:
-        raise ImageError(
-            f"saving domain '{definition.name}' to '{path}': open failed: {error.strerror}"
-        ) from error
+        raise ImageError(f"{failed}: {error.strerror}") from error
 
 
 def read_image(path: str) -> DomainDefinition:
     """Read back what ``write_image`` wrote.
 
     Raises:
-        ImageError: The file could not be read.
-        InternalError: It is no saved image, or is cut off.
+        ImageError: The file could not be read, or is cut off.
+        InternalError: It is no saved image.
         DefinitionError: The definition in it is not understood.
     """
     most = len(_MAGIC) + _LENGTH.size + XML_SIZE_MAX
@@ -59,16 +71,19 @@ def read_image(path: str) -> DomainDefinition:
             content = file.read(most + 1)
     except OSError as error:
         raise ImageError(f"cannot read domain image '{path}': {error.strerror}") from error
+    if len(content) < len(_MAGIC):
+        raise ImageError(f"incomplete save header in '{path}'")
     if not content.startswith(_MAGIC):
         raise InternalError(f"internal error: mismatched header magic in {path}")
     start = len(_MAGIC) + _LENGTH.size
     if len(content) < start:
-        raise InternalError(f"failed to read metadata length in '{path}'")
+        raise ImageError(f"failed to read metadata length in '{path}'")
     (length,) = _LENGTH.unpack_from(content, len(_MAGIC))
     if length < 1 or length > XML_SIZE_MAX:
-        raise InternalError(f"length of metadata out of range in '{path}': {length}")
+        text = f"internal error: length of metadata out of range in '{path}': {length}"
+        raise InternalError(text)
     if len(content) - start != length:
-        raise InternalError(
+        raise ImageError(
             f"incomplete metadata in '{path}': {len(content) - start} bytes of {length}"
         )
     return parse_definition(content[start:])
