@@ -123,7 +123,7 @@ class TestNode:
             ("<node>\n<domain file='a' type='test'/></node>", "domain@file", 2),
             ("<node>\n<domain file='a'><name/></domain></node>", "domain@file", 2),
             ("<node>\n<domain file='a'>b</domain></node>", "domain@file", 2),
-            ("<node>\n<domain type='test'>\n<clock/></domain></node>", "clock", 3),
+            ("<node>\n<domain type='test'>\n<memtune/></domain></node>", "memtune", 3),
             (f"<node>\n{least_xml(name='a/b')}</node>", "name", 3),
         ],
     )
@@ -134,12 +134,12 @@ class TestNode:
 
     def test_an_error_in_a_named_file_names_both_places(self) -> None:
         with pytest.raises(
-            DefinitionError, match=r"^line 2: in a\.xml: line 6: <clock>: unexpected element"
+            DefinitionError, match=r"^line 2: in a\.xml: line 6: <memtune>: unexpected element"
         ) as caught:
             parse_node(
-                "<node>\n<domain file='a.xml'/></node>", lambda _: least_xml(more="<clock/>")
+                "<node>\n<domain file='a.xml'/></node>", lambda _: least_xml(more="<memtune/>")
             )
-        assert (caught.value.element, caught.value.line) == ("clock", 2)
+        assert (caught.value.element, caught.value.line) == ("memtune", 2)
 
     def test_what_cannot_be_read_is_not_hidden(self) -> None:
         def read(path: str) -> str:

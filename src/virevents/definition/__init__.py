@@ -13,6 +13,7 @@ from virevents.definition.addresses import (
     UsbAddress,
     VirtioSerialAddress,
 )
+from virevents.definition.aliases import aliases, disk_bus, drive_address
 from virevents.definition.boot import (
     Boot,
     BootDevice,
@@ -80,7 +81,7 @@ from virevents.definition.features import (
     Timer,
     TimerName,
 )
-from virevents.definition.formatting import to_xml
+from virevents.definition.formatting import LiveFacts, to_xml
 from virevents.definition.interfaces import (
     BridgeNetwork,
     Interface,
@@ -195,6 +196,7 @@ __all__ = [
     "IsaAddress",
     "LifecycleAction",
     "LinkState",
+    "LiveFacts",
     "LoaderType",
     "ModelFallback",
     "MouseMode",
@@ -236,7 +238,10 @@ __all__ = [
     "Watchdog",
     "WatchdogAction",
     "WatchdogModel",
+    "aliases",
     "check_name",
+    "disk_bus",
+    "drive_address",
     "parse_definition",
     "parse_node",
     "to_xml",

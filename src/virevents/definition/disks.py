@@ -119,12 +119,6 @@ class BlockSource(Facts):
     )
 
 
-_PREFIX_OF: Final[Mapping[str, DiskBus]] = {
-    "hd": DiskBus.IDE,
-    "sd": DiskBus.SATA,
-    "vd": DiskBus.VIRTIO,
-    "fd": DiskBus.FDC,
-}
 _TARGET: Final = Pattern("a name as vda, sdb, hdc or fda", "(hd|sd|vd|fd)[a-z]{1,3}")
 _SERIAL: Final = Pattern("letters, digits, blanks and '_.+-'", "[A-Za-z0-9_.+ -]{1,64}")
 
@@ -136,6 +130,7 @@ class Disk(Device):
     TAG: ClassVar[str] = "disk"
     TOLD: ClassVar[Mapping[str, Told]] = {
         "source@index": Told(NUMBER, "the number of the image's node"),
+        "backingStore": Told(None, "that the image has no other behind it"),
         "target@tray": Told(Only("open", "closed"), "whether the tray is open"),
     }
 

@@ -24,10 +24,12 @@ from virevents.definition.facts import Facts, Told, at, part, parts
 from virevents.definition.features import Clock, Cpu, Features
 from virevents.definition.interfaces import Interface
 from virevents.definition.kinds import (
+    LINES,
     MEMORY_KIB,
     MEMORY_KIB_MAX,
     NAME,
     NUMBER,
+    OPTIONAL_PATH,
     PATH,
     TEXT,
     UUID,
@@ -38,6 +40,7 @@ from virevents.definition.kinds import (
     Words,
     check_name,
 )
+from virevents.definition.opaque import Opaque
 from virevents.definition.peripherals import (
     Balloon,
     Input,
@@ -110,6 +113,11 @@ class DomainDefinition(Facts):
     TOLD: ClassVar[Mapping[str, Told]] = {
         "@id": Told(NUMBER, "the number of the running domain"),
         "resource/partition": Told(Only("/machine"), "the cgroup that it runs under"),
+        "seclabel@type": Told(Only("dynamic", "none"), "how files are labelled: here, not at all"),
+        "seclabel@model": Told(Only("dac", "selinux", "apparmor"), "by what"),
+        "seclabel@relabel": Told(YES_NO, "whether files were labelled"),
+        "seclabel/label": Told(TEXT, "the label of the process"),
+        "seclabel/imagelabel": Told(TEXT, "the label of its files"),
     }
 
     domain_type: DomainType = field(
@@ -119,7 +127,11 @@ class DomainDefinition(Facts):
     uuid: str = field(metadata=at("uuid", UUID, "made up where none is stated"))
     title: str | None = field(default=None, metadata=at("title", TEXT, "a short text for people"))
     description: str | None = field(
-        default=None, metadata=at("description", TEXT, "a text for people")
+        default=None, metadata=at("description", LINES, "a text for people")
+    )
+    metadata: tuple[str, ...] = field(
+        default=(),
+        metadata=at("metadata", Opaque(), "what other programs keep here; kept as it is"),
     )
     memory_kib: int = field(metadata=at("memory", MEMORY_KIB, "the most that the guest may have"))
     current_memory_kib: int = field(
@@ -153,7 +165,8 @@ class DomainDefinition(Facts):
         metadata=parts("os/firmware/feature", FirmwareFeature, "what the firmware must have"),
     )
     loader: str | None = field(
-        default=None, metadata=at("os/loader", PATH, "the firmware; none: the hypervisor's own")
+        default=None,
+        metadata=at("os/loader", OPTIONAL_PATH, "the firmware; none: the hypervisor's own"),
     )
     loader_readonly: bool | None = field(
         default=None, metadata=at("os/loader@readonly", YES_NO, "the guest cannot write to it")
@@ -165,7 +178,8 @@ class DomainDefinition(Facts):
         default=None, metadata=at("os/loader@type", Words(LoaderType), "how it is put in")
     )
     nvram: str | None = field(
-        default=None, metadata=at("os/nvram", PATH, "the firmware's variables, of this domain")
+        default=None,
+        metadata=at("os/nvram", OPTIONAL_PATH, "the firmware's variables, of this domain"),
     )
     nvram_template: str | None = field(
         default=None, metadata=at("os/nvram@template", PATH, "what they begin as")

@@ -23,12 +23,14 @@ from virevents.definition.memory import DEFAULT_UNIT, to_kib
 from virevents.model import canonical_uuid
 
 __all__ = [
+    "LINES",
     "MAC",
     "MEMORY_KIB",
     "MEMORY_KIB_MAX",
     "NAME",
     "NUMBER",
     "ON_OFF",
+    "OPTIONAL_PATH",
     "OWN_ALIAS",
     "PATH",
     "POSITIVE",
@@ -59,6 +61,7 @@ _DIGITS_MAX: Final = 20  # of 2**64 - 1; Python's own conversion takes quadratic
 _SHOWN: Final = 40  # characters of a wrong value that an error repeats
 # What XML 1.0 cannot hold, and control characters, which no name, path or log line should.
 _UNFIT: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_UNFIT_LINES: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 class Kind(Protocol):
@@ -212,11 +215,13 @@ class Text:
         says: What is allowed, in words.
         rule: What else is asked of it; raises ValueError. None if nothing.
         folds: What text is made into on reading; None if nothing.
+        is_long: Ends of lines and tabs are allowed, too.
     """
 
     says: str
     rule: Callable[[str], object] | None = None
     folds: Callable[[str], str | None] | None = None
+    is_long: bool = False
 
     def read(self, text: str) -> str | None:
         """The text itself, or what it is folded to."""
@@ -237,7 +242,7 @@ class Text:
             raise ValueError(f"expected at most {TEXT_MAX} characters, met {len(value)}")
         if self.rule is not None:
             self.rule(value)
-        if _UNFIT.search(value):
+        if (_UNFIT_LINES if self.is_long else _UNFIT).search(value):
             raise ValueError(f"expected text without control characters, met {value[:_SHOWN]!r}")
 
 
@@ -318,7 +323,6 @@ def _check_uuid(uuid: str) -> None:
 def _own_alias(text: str) -> str | None:
     """A user's own alias begins with ``ua-``; any other was given by a hypervisor that ran it."""
     stripped = text.strip()
-    WORD.check(stripped)
     return stripped if stripped.startswith("ua-") else None
 
 
@@ -332,6 +336,10 @@ TEXT: Final = Text("text")
 NAME: Final = Text("a name without `/`", check_name)
 PATH: Final = Text("an absolute path", _check_path)
 UUID: Final = Text("a uuid", _check_uuid, lambda text: canonical_uuid(text.strip()))
+OPTIONAL_PATH: Final = Text(
+    "an absolute path, or nothing", _check_path, lambda text: text if text.strip() else None
+)
+LINES: Final = Text("text, of several lines if need be", is_long=True)
 MAC: Final = Text(
     "the address of one card, as `52:54:00:12:34:56`",
     # The lowest bit of the first byte marks the address of a group.
@@ -343,7 +351,7 @@ MAC: Final = Text(
 )
 OWN_ALIAS: Final = Text(
     "`ua-` and a word; any other was told by a hypervisor and is read as none",
-    Pattern("'ua-' and a word", r"ua-[A-Za-z0-9_.+-]+").rule,
+    Pattern("'ua-' and a word", r"ua-[A-Za-z0-9_-]{1,60}").rule,
     _own_alias,
 )
 MEMORY_KIB: Final = Memory()

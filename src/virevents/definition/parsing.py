@@ -13,19 +13,21 @@ Invariants, each with a test of its name in ``tests/definition/test_parsing.py``
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeVar
-from uuid import uuid4
+from dataclasses import dataclass, field
+from typing import Final
 
-from virevents.definition.accepted import DOMAIN, TEST_DOMAIN, Accepted, Draft, fill
+from virevents.definition.completing import complete
 from virevents.definition.domain import DomainDefinition
+from virevents.definition.facts import at
+from virevents.definition.kinds import Number
+from virevents.definition.reading import Draft, make, read
 from virevents.definition.tree import Element, parse_tree
 from virevents.errors import DefinitionError
 from virevents.model import DomainState
 
 __all__ = ["NodeDomain", "parse_definition", "parse_node"]
 
-_Fact = TypeVar("_Fact")
+_RUN_STATE: Final = "{http://libvirt.org/schemas/domain/test/1.0}runstate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ def parse_definition(xml: str | bytes) -> DomainDefinition:
         DefinitionError: It is no XML, too large, or has anything that is not understood; the
             error names the element and its line.
     """
-    return _finish(*_read_domain(parse_tree(xml), DOMAIN))
+    return _finish(_read_domain(parse_tree(xml), DomainDefinition))
 
 
 def parse_node(xml: str | bytes, read: Callable[[str], str | bytes]) -> tuple[NodeDomain, ...]:
@@ -99,51 +101,37 @@ def _node_domain(element: Element, read: Callable[[str], str | bytes]) -> NodeDo
         ) from error
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _TestDomain(DomainDefinition):
+    """A domain in a file of the test driver's: a definition, and the state that it begins in."""
+
+    state: int = field(
+        default=DomainState.RUNNING.value,
+        metadata=at(_RUN_STATE, Number(min(DomainState), max(DomainState)), "its first state"),
+    )
+
+
 def _test_domain(element: Element) -> NodeDomain:
-    draft, root = _read_domain(element, TEST_DOMAIN)
-    return NodeDomain(_finish(draft, root), draft.state)
+    draft = _read_domain(element, _TestDomain)
+    state = draft.facts.pop("state", DomainState.RUNNING)
+    assert isinstance(state, int)  # noqa: S101  (the kind read a number)
+    draft.cls = DomainDefinition
+    return NodeDomain(_finish(draft), DomainState(state))
 
 
-def _read_domain(root: Element, accepted: Accepted) -> tuple[Draft, Element]:
+def _read_domain(root: Element, cls: type[DomainDefinition]) -> Draft:
     if root.tag != "domain":
         root.fail("expected the root element <domain>")
-    draft = Draft()
-    fill(draft, root, accepted)
-    return draft, root
+    return read(root, cls)
 
 
-def _finish(draft: Draft, root: Element) -> DomainDefinition:
-    """Make the definition; what it refuses is given its line here."""
-    memory_kib = _required(draft.memory_kib, root, "memory")
-    current_memory_kib = draft.current_memory_kib or memory_kib
-    try:
-        return DomainDefinition(
-            name=_required(draft.name, root, "name"),
-            uuid=draft.uuid or str(uuid4()),
-            memory_kib=memory_kib,
-            # libvirt lowers it, too
-            current_memory_kib=min(current_memory_kib, memory_kib),
-            vcpus=draft.vcpus,
-            domain_type=_required(draft.domain_type, root, "domain@type"),
-            os_type=_required(draft.os_type, root, "os/type"),
-            arch=draft.arch,
-            machine=draft.machine,
-            loader=draft.loader,
-            emulator=draft.emulator,
-            on_poweroff=draft.on_poweroff,
-            on_reboot=draft.on_reboot,
-            on_crash=draft.on_crash,
-        )
-    except DefinitionError as error:
-        if error.line is not None or error.element is None:
-            raise
-        line = draft.lines[error.element.partition("@")[0]]
-        raise DefinitionError(str(error), element=error.element, line=line) from error
-
-
-def _required(fact: _Fact | None, root: Element, element: str) -> _Fact:
-    if fact is None:
+def _finish(draft: Draft) -> DomainDefinition:
+    complete(draft)
+    definition = make(draft, DomainDefinition)
+    if "os_type" not in draft.facts:  # there is one only, but libvirt wants it said
         raise DefinitionError(
-            f"<{root.tag}>: expected <{element}> in it, met none", element=element, line=root.line
+            "<domain>: expected <os/type> in it, met none",
+            element="os/type",
+            line=draft.element.line,
         )
-    return fact
+    return definition

@@ -11,7 +11,7 @@ from typing import ClassVar, Final
 
 from virevents.definition.devices import Device
 from virevents.definition.facts import Facts, at, part
-from virevents.definition.kinds import NUMBER, ON_OFF, PATH, POSITIVE, Only, Words
+from virevents.definition.kinds import NUMBER, ON_OFF, OPTIONAL_PATH, POSITIVE, Only, Words
 
 __all__ = [
     "Balloon",
@@ -159,7 +159,9 @@ class DeviceRandom(Facts):
 
     TAG: ClassVar[str] = "backend"
 
-    path: str | None = field(default=None, metadata=at(".", PATH, "the device; none: /dev/urandom"))
+    path: str | None = field(
+        default=None, metadata=at(".", OPTIONAL_PATH, "the device; none: /dev/urandom")
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

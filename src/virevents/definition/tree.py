@@ -41,15 +41,25 @@ class Element:
         tag: Its name; ``{namespace}name`` where it has a namespace.
         attributes: By name, likewise.
         line: Where it begins, counted from 1.
-        children: The elements in it.
-        text: All text that stands directly in it.
+        content: What stands in it, in order: elements and pieces of text.
+        prefixes: The prefixes of namespaces that it declares.
     """
 
     tag: str
     attributes: Mapping[str, str]
     line: int
-    children: list["Element"] = field(default_factory=list)
-    text: str = ""
+    content: list["Element | str"] = field(default_factory=list)
+    prefixes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def children(self) -> list["Element"]:
+        """The elements in it."""
+        return [each for each in self.content if isinstance(each, Element)]
+
+    @property
+    def text(self) -> str:
+        """All text that stands directly in it."""
+        return "".join(each for each in self.content if isinstance(each, str))
 
     def fail(self, text: str, attribute: str | None = None) -> NoReturn:
         """Say that this element, or one attribute of it, is at fault.
@@ -68,11 +78,16 @@ class _Builder:
         self.root: Element | None = None  # confined to one call of parse_tree
         self.line: Callable[[], int] = lambda: 1  # confined to one call of parse_tree
         self._open: Final[list[Element]] = []
+        self._prefixes: dict[str, str] = {}  # confined to one call of parse_tree
+
+    def start_ns(self, prefix: str, uri: str) -> None:
+        self._prefixes[prefix] = uri
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
-        element = Element(tag, attributes, self.line())
+        element = Element(tag, attributes, self.line(), prefixes=self._prefixes)
+        self._prefixes = {}
         if self._open:
-            self._open[-1].children.append(element)
+            self._open[-1].content.append(element)
         else:
             self.root = element
         self._open.append(element)
@@ -80,7 +95,7 @@ class _Builder:
             element.fail(f"expected elements nested at most {XML_DEPTH_MAX} deep, met one deeper")
 
     def data(self, text: str) -> None:
-        self._open[-1].text += text
+        self._open[-1].content.append(text)
 
     def end(self, tag: str) -> None:
         del tag  # the parser made sure that it is the innermost one
