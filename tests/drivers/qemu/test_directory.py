@@ -46,7 +46,9 @@ def test_what_is_saved_is_there_again(tmp_path: Path) -> None:
 
 
 def test_one_owner_in_this_process(tmp_path: Path) -> None:
-    expected = pytest.raises(OpenError, match=f"is in use by process {os.getpid()}$")
+    expected = pytest.raises(
+        OpenError, match=f"is in use by process {os.getpid()}: .* need the daemon"
+    )
     with closing(DomainDirectory(tmp_path)), expected:
         DomainDirectory(tmp_path)
     with closing(DomainDirectory(tmp_path)) as directory:
@@ -58,7 +60,7 @@ def test_one_owner_in_all_processes(tmp_path: Path) -> None:
     with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"held\n"
-        with pytest.raises(OpenError, match=f"is in use by process {holder.pid}$"):
+        with pytest.raises(OpenError, match=f"is in use by process {holder.pid}: "):
             DomainDirectory(tmp_path)
         holder.kill()  # the system lets go of what a killed process held
         holder.wait(10)
@@ -105,7 +107,7 @@ def test_keeps_going(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
 def test_sockets_are_the_owners_alone(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir(mode=0o777)
     with closing(DomainDirectory(tmp_path)) as directory:
-        run = directory.socket_path(DEFINITION.uuid).parent
+        run = directory.run_folder(1).path.parent
         assert stat.S_IMODE(run.stat().st_mode) == 0o700
         assert directory.log_path(DEFINITION.uuid).parent.is_dir()
 

@@ -106,6 +106,8 @@ class QemuDriver(Driver):
             if not run.ended.wait(max(0.0, deadline - monotonic())):
                 _log.error("gave up waiting for %s", run.ended.name)
         self.state.close()
+        if not self._estate.sweeper.stop(max(0.1, deadline - monotonic())):
+            _log.error("%s: gave up waiting for files to be removed", self.uri)
         self._estate.directory.close()
 
     # Looking.

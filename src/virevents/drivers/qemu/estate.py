@@ -23,6 +23,7 @@ from virevents.drivers.base import DriverContext
 from virevents.drivers.domains import DomainList
 from virevents.drivers.qemu.directory import DomainDirectory
 from virevents.drivers.qemu.run import QemuDomain, QemuRun
+from virevents.drivers.qemu.sweeping import Sweeper
 from virevents.drivers.uri import ConnectionUri
 from virevents.errors import ClosedError, HostError, StateError
 from virevents.model import UNKNOWN_CAUSE, Cause, Detail, DomainState, Lifecycle, LifecycleEvent
@@ -58,6 +59,7 @@ class Estate:
         self.directory: Final = directory
         self.state: Final = state
         self.domains: Final[DomainList[QemuDomain]] = DomainList()
+        self.sweeper: Final = Sweeper(context.loop)
         self._lock: Final = RankedLock(DRIVER)
         self._last_id = 0  # guarded by _lock
         self._is_closed = False  # one way: False to True, read without

@@ -29,8 +29,10 @@ from virevents.drivers.base import DriverContext
 from virevents.drivers.domains import DomainList, DomainObject
 from virevents.drivers.qemu.ending import Ending, Sign, Step, Verdict
 from virevents.drivers.qemu.events import STARTING_UP, Effect, Scene, interpret
+from virevents.drivers.qemu.launching import Launched
 from virevents.drivers.qemu.monitor import Monitor
-from virevents.drivers.qemu.process import QemuProcess
+from virevents.drivers.qemu.sweeping import Sweeper
+from virevents.drivers.qemu.told import Note
 from virevents.errors import ClosedError, MonitorError
 from virevents.model import (
     INACTIVE_ID,
@@ -98,23 +100,28 @@ class QemuRun:
 
     Args:
         domain: Whose run it is.
-        process: Its QEMU, which waits for ``cont`` (``-S``).
+        launched: Its QEMU, which waits for ``cont`` (``-S``), and what was made for it.
         domains: The list that a transient domain leaves at its end.
         state: Takes the events.
         context: The loop and the clock.
+        sweeper: Removes its files when it is over.
     """
 
     def __init__(
         self,
         domain: QemuDomain,
-        process: QemuProcess,
+        launched: Launched,
         domains: DomainList[QemuDomain],
         state: EventState,
         context: DriverContext,
+        sweeper: Sweeper,
     ) -> None:
-        self.ended: Final = Gate(f"the end of the QEMU {process.pid}")
+        self.ended: Final = Gate(f"the end of the QEMU {launched.process.pid}")
         self._domain: Final = domain
-        self._process: Final = process
+        self._process: Final = launched.process
+        self._told: Final = launched.told  # stored before each push, under the domain's lock
+        self._folder: Final = launched.folder
+        self._sweeper: Final = sweeper
         self._domains: Final = domains
         self._state: Final = state
         self._context: Final = context
@@ -163,6 +170,8 @@ class QemuRun:
         Its cause is noted first, so however the end shows, it is a destruction.
         """
         if not self._ending.is_over:
+            with self._domain.lock:
+                self._told.add(Note.DESTROY)
             self._put(Sign.DESTROY)
             self._process.send_signal(signal.SIGTERM)
             self._arm(patience)
@@ -246,6 +255,7 @@ class QemuRun:
         domain = self._domain
         with domain.lock:
             domain.end_locked(verdict.reason if self._is_started else ShutoffReason.FAILED)
+            self._told.add(Note.STOPPED)
             if self._is_started:
                 self.verdict = verdict
                 stopped = LifecycleEvent.from_object(
@@ -255,6 +265,8 @@ class QemuRun:
                 domain.is_removed = not domain.is_persistent
         if domain.is_removed:
             self._domains.remove(domain)
+        self._told.close()
+        self._sweeper.remove(self._folder)
         self.ended.open()
 
     def _scene_locked(self) -> Scene:
@@ -264,6 +276,7 @@ class QemuRun:
         assert_held(self._domain.lock)
         if effect.state is not None:
             self._domain.state = effect.state
+            self._told.tell(effect.state)
             self._is_started = True
         for event in effect.events:
             self._push(event)

@@ -18,8 +18,12 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 __all__ = ["connect", "listen"]
+
+# QEMU takes one client at a time; one that hangs leaves here those that gave up waiting.
+_BACKLOG: Final = 16
 
 
 @contextmanager
@@ -42,7 +46,7 @@ def listen(path: Path) -> socket.socket:
     try:
         with _address(path) as address:
             listener.bind(address)
-        listener.listen(1)
+        listener.listen(_BACKLOG)
     except OSError:
         listener.close()
         raise

@@ -13,19 +13,18 @@ Invariants, each with a test of its name in ``tests/drivers/qemu/test_starting.p
     says_why        its error carries what QEMU printed
 """
 
-import socket
-from contextlib import closing
 from typing import Final
 
 from virevents.definition import DomainDefinition
 from virevents.drivers.base import StartMode
-from virevents.drivers.qemu import sockets
 from virevents.drivers.qemu.command_line import find_emulator, make_command_line
 from virevents.drivers.qemu.definitions import accept
 from virevents.drivers.qemu.estate import Estate, disk, invalid, run_of
-from virevents.drivers.qemu.process import QemuProcess, describe_exit, log_tail, spawn
+from virevents.drivers.qemu.launching import Plan, launch
+from virevents.drivers.qemu.process import describe_exit, log_tail
 from virevents.drivers.qemu.resources import Resources
 from virevents.drivers.qemu.run import QemuDomain, QemuRun
+from virevents.drivers.qemu.status import RunFolder
 from virevents.errors import (
     ClosedError,
     LoopStoppedError,
@@ -80,46 +79,32 @@ class Starting:
         estate = self._estate
         if run_of(domain) is not None:
             raise invalid(domain, "domain is already running", "an inactive domain")
-        with disk(f"could not start {definition.name}"):
-            process, monitor = self._spawn(definition)
-        run = QemuRun(domain, process, estate.domains, estate.state, estate.context)
         domain_id = estate.next_id()
+        with disk(f"could not start {definition.name}"):
+            launched = launch(
+                estate.directory, domain_id, definition, lambda *given: _plan(definition, *given)
+            )
+        run = QemuRun(
+            domain, launched, estate.domains, estate.state, estate.context, estate.sweeper
+        )
         try:
-            estate.begin_run(domain, lambda: domain.begin_locked(run, definition, domain_id))
+            estate.begin_run(
+                domain, lambda: domain.begin_locked(run, launched.definition, domain_id)
+            )
         except ClosedError:
-            monitor.close()
-            process.abandon()
+            launched.undo()
             raise
         try:
             estate.on_loop(
-                lambda: run.boot(monitor, paused=mode is StartMode.PAUSED),
+                lambda: run.boot(launched.monitor, paused=mode is StartMode.PAUSED),
                 f"the start of domain {definition.name}",
             )
         except LoopStoppedError:
-            process.abandon()
+            launched.process.abandon()
             raise
         except VireventsError as error:
             run.ended.wait(_GONE_WITHIN)
             raise self._start_failure(run, definition, error) from error
-
-    def _spawn(self, definition: DomainDefinition) -> tuple[QemuProcess, socket.socket]:
-        """Start QEMU and return it with our end of its monitor, whose socket's name is gone."""
-        directory = self._estate.directory
-        path = directory.socket_path(definition.uuid)
-        emulator = find_emulator(definition)
-        with closing(sockets.listen(path)) as listener:
-            try:
-                monitor = sockets.connect(path)
-            finally:
-                path.unlink()
-            resources = Resources(monitor_descriptor=listener.fileno())
-            arguments = make_command_line(definition, emulator=emulator, resources=resources)
-            log = directory.log_path(definition.uuid)
-            try:
-                return spawn(arguments, descriptors=resources.descriptors, log=log), monitor
-            except (OSError, VireventsError):
-                monitor.close()
-                raise
 
     def _start_failure(
         self, run: QemuRun, definition: DomainDefinition, error: VireventsError
@@ -128,6 +113,13 @@ class Starting:
         ended = describe_exit(run.exit_status) if run.ended.is_open else "it has not ended yet"
         words = f"could not start domain {definition.name}: {error}; QEMU: {ended}"
         return OperationFailedError(f"{words}: {printed}" if printed else words)
+
+
+def _plan(definition: DomainDefinition, folder: RunFolder, monitor_descriptor: int) -> Plan:
+    resources = Resources(monitor_descriptor=monitor_descriptor, channels=folder.channels)
+    emulator = find_emulator(definition)
+    arguments = make_command_line(definition, emulator=emulator, resources=resources)
+    return Plan(arguments=arguments, definition=definition)
 
 
 def _transient(definition: DomainDefinition) -> QemuDomain:
