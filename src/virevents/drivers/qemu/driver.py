@@ -23,6 +23,7 @@ from virevents.drivers.qemu.definitions import Definitions
 from virevents.drivers.qemu.directory import DomainDirectory
 from virevents.drivers.qemu.embed import root_of
 from virevents.drivers.qemu.estate import Estate, run_of
+from virevents.drivers.qemu.kept import KeptFiles
 from virevents.drivers.qemu.run import QemuDomain
 from virevents.drivers.qemu.starting import Starting
 from virevents.drivers.uri import ConnectionUri
@@ -71,6 +72,8 @@ class QemuDriver(Driver):
             Capability.SHUTDOWN,
             Capability.RESET,
             Capability.DESTROY,
+            Capability.RENAME,
+            Capability.SET_AUTOSTART,
         }
     )
 
@@ -79,7 +82,9 @@ class QemuDriver(Driver):
     ) -> None:
         super().__init__(uri, context)
         self._estate: Final = Estate(uri, context, directory, self.state)
-        self._definitions: Final = Definitions(self._estate)
+        self._saves: Final = KeptFiles(directory.root / "save")
+        self._autostarts: Final = KeptFiles(directory.root / "autostart")
+        self._definitions: Final = Definitions(self._estate, self._saves, self._autostarts)
         self._starting: Final = Starting(self._estate)
         self._controls: Final = Controls(self._estate)
         for definition in directory.definitions():
@@ -153,9 +158,13 @@ class QemuDriver(Driver):
             return domain.is_persistent
 
     def has_managed_save(self, uuid: str) -> bool:
-        """Tell that there is none: this form cannot save."""
+        """Tell whether the next start restores a saved state."""
         self._estate.domains.by_uuid(uuid)
-        return False
+        return self._saves.has(uuid)
+
+    def is_autostarted(self, uuid: str) -> bool:
+        """Tell whether the domain is started at the first opening after the host's boot."""
+        return self._definitions.is_autostarted(uuid)
 
     # Operations, each kind in its module.
 
@@ -168,6 +177,14 @@ class QemuDriver(Driver):
     ) -> None:
         """Remove the definition; a running domain goes on until it stops."""
         self._definitions.undefine(uuid, managed_save=managed_save, nvram=nvram)
+
+    def rename(self, uuid: str, name: str) -> None:
+        """Give an inactive domain another name."""
+        self._definitions.rename(uuid, name)
+
+    def set_autostart(self, uuid: str, *, is_on: bool) -> None:
+        """Have a persistent domain started at the first opening after the host's boot."""
+        self._definitions.set_autostart(uuid, is_on=is_on)
 
     def create(
         self,

@@ -44,7 +44,17 @@ from typing import Final, Self
 from virevents.definition import XML_SIZE_MAX
 from virevents.errors import HostError, OperationFailedError
 
-__all__ = ["ImageHeader", "ImageWriter", "IncompleteImageError", "open_image", "sync_folder"]
+__all__ = [
+    "PARTIAL",
+    "ImageHeader",
+    "ImageWriter",
+    "IncompleteImageError",
+    "open_image",
+    "sync_folder",
+]
+
+PARTIAL: Final = ".partial"
+"""How the name of a file that is being written ends; it begins with a dot."""
 
 _MAGIC: Final = b"virevents saved\n"
 _PARTIAL_MAGIC: Final = b"virevents partly"
@@ -168,7 +178,7 @@ class ImageWriter:
                 os.close(os.open(self._place, os.O_WRONLY | os.O_CLOEXEC | os.O_NONBLOCK))
                 raise OSError(0, "expected a regular file or a block device")
         descriptor, name = tempfile.mkstemp(
-            prefix=f".{self._place.name[:200]}.", suffix=".partial", dir=self._place.parent
+            prefix=f".{self._place.name[:200]}.", suffix=PARTIAL, dir=self._place.parent
         )
         self._temporary = Path(name)
         os.fchmod(descriptor, _PRIVATE)
