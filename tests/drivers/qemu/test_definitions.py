@@ -67,7 +67,7 @@ def test_whole_or_not_define(web: Bench, monkeypatch: pytest.MonkeyPatch) -> Non
             web.define(name="web2")
     assert parse_definition(web.driver.domain_xml(uuid)).vcpus == 1
     assert names(web) == ["web1"]
-    assert web.told.words() == ["defined added"]
+    assert web.told.wait_for("defined added") == ["defined added"]
     assert web.told.words("web2") == []
 
 
@@ -80,7 +80,7 @@ def test_whole_or_not_rename(web: Bench, monkeypatch: pytest.MonkeyPatch) -> Non
     assert names(web) == ["web1"]
     with pytest.raises(DomainNotFoundError):
         web.driver.lookup_name("db1")
-    assert web.told.words() == ["defined added"]
+    assert web.told.wait_for("defined added") == ["defined added"]
     web.define(name="db1")  # the name is free
 
 
@@ -108,7 +108,7 @@ def test_as_libvirt_redefine(web: Bench) -> None:
         match=f"^operation failed: domain 'web1' already exists with uuid {uuid}$",
     ):
         web.driver.define(other_uuid)
-    assert web.told.words() == ["defined added"]
+    assert web.told.wait_for("defined added") == ["defined added"]
 
 
 def test_as_libvirt_redefine_a_running_domain(web: Bench) -> None:
@@ -175,7 +175,7 @@ def test_as_libvirt_rename_refused(
         web.driver.rename(uuid, name)
     assert met.value.code == code
     assert names(web) == ["web1", "web2"]
-    assert web.told.words() == ["defined added"]
+    assert web.told.wait_for("defined added") == ["defined added"]
 
 
 def test_as_libvirt_rename_of_what_runs(web: Bench) -> None:
