@@ -28,6 +28,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import libvirt
+import libvirt_qemu
 
 START_FLAGS = {
     "paused": libvirt.VIR_DOMAIN_START_PAUSED,
@@ -112,6 +113,7 @@ ON_DOMAIN: dict[str, Callable[..., Any]] = {
     "is_autostarted": lambda domain: bool(domain.autostart()),
     "pm_suspend": lambda domain, target: domain.pMSuspendForDuration(SLEEP_TARGETS[target], 0),
     "pm_wakeup": lambda domain: domain.pMWakeup(),
+    "monitor": lambda domain, command: libvirt_qemu.qemuMonitorCommand(domain, command, 0),
 }
 
 

@@ -10,9 +10,10 @@ Confined to the thread that makes it.
 
 import json
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Final, Self
 
 from tests.interop.libvirtd.private_libvirtd import SYSTEM_PYTHON
@@ -94,7 +95,8 @@ class StockClient:
         *arguments: Json,
         on: str = "main",
         quiet: float = 0.0,
-        **named: Json,
+        named: Mapping[str, Json] = MappingProxyType({}),
+        **flags: Json,
     ) -> Answer:
         """Do one operation.
 
@@ -105,11 +107,12 @@ class StockClient:
             quiet: Wait with the answer until no event came for so many seconds, which is the only
                 way to see what a real QEMU leads to. What the call itself queued is there anyway.
             named: Its flags.
+            flags: The same, for whoever writes them out.
         """
         request = {
             "verb": verb,
             "arguments": arguments,
-            "named": named,
+            "named": {**named, **flags},
             "on": on,
             "flush": True,
             "quiet": quiet,

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Plays scenarios on a real libvirtd with a real QEMU.
+
+Confined to the thread that makes it.
+"""
+
+from collections.abc import Iterator
+from typing import Final, cast
+
+from tests.conformance.lifecycle.machine import Json, Machine
+from tests.conformance.lifecycle.outcome import Outcome, facts, said, told
+from tests.conformance.lifecycle.place import Place
+from tests.conformance.lifecycle.scenario import Scenario, Step
+from tests.interop.libvirtd.private_libvirtd import PrivateLibvirtd
+from tests.interop.libvirtd.stock_client import StockClient, StockEvent
+
+__all__ = ["Theirs"]
+
+# Nothing but time tells that libvirt has no more to say. In all that was measured the longest
+# pause before another event was its 0.2 s between two looks whether a QEMU is gone.
+_QUIET: Final = 0.6
+# What concerns no QEMU is told before its call returns.
+_AT_ONCE: Final = frozenset({"define", "rename", "set_autostart", "is_autostarted", "open", "up"})
+_PATIENCE: Final = 20.0
+
+
+class Theirs:
+    """A real libvirtd on which scenarios are played, one after the other."""
+
+    def __init__(self, libvirtd: PrivateLibvirtd, client: StockClient) -> None:
+        self._libvirtd: Final = libvirtd
+        self._client: Final = client
+
+    def play(self, scenario: Scenario) -> list[Outcome]:
+        """Play a scenario; the last outcome is that of ending whatever it left."""
+        with Place(_PATIENCE) as place:
+            outcomes = [self._do(step, place) for step in scenario.steps]
+            return [*outcomes, self._clear_away(place)]
+
+    def _do(self, step: Step, place: Place) -> Outcome:
+        quiet = 0.0 if step.verb in _AT_ONCE else _QUIET
+        if step.who == "place":
+            place.act(step.verb, *map(str, step.arguments))
+            answer = self._client.ask("take", quiet=quiet)
+        elif step.verb == "open":
+            answer = self._client.ask("open", self._libvirtd.uri(), on=step.on)
+        else:
+            arguments = [_written(word, place) for word in step.arguments]
+            named: dict[str, Json] = dict(step.named)
+            answer = self._client.ask(step.verb, *arguments, on=step.on, quiet=quiet, named=named)
+        text = answer.text or said(answer.result)
+        return self._outcome(place, answer.code, text, answer.events)
+
+    def _clear_away(self, place: Place) -> Outcome:
+        events = []
+        for name, *_ in self._domains():
+            events += self._client.ask("destroy", name).events
+            events += self._client.ask("undefine", name, managed_save=True).events
+        events += self._client.ask("take", quiet=_QUIET).events
+        return self._outcome(place, 0, "", events)
+
+    def _outcome(self, place: Place, code: int, text: str, events: list[StockEvent]) -> Outcome:
+        return Outcome(
+            code=code,
+            text=place.without_addresses(text),
+            events=[told(event.event_id, event.name, event.values, place) for event in events],
+            domains={
+                name: facts(
+                    state, reason, is_active=number > 0, is_persistent=lasts, has_managed_save=saved
+                )
+                for name, _, number, state, reason, lasts, saved in self._domains()
+            },
+        )
+
+    def _domains(self) -> Iterator[tuple[str, str, int, int, int, bool, bool]]:
+        domains = self._client.ask("domains").result
+        yield from cast("list[tuple[str, str, int, int, int, bool, bool]]", domains)
+
+
+def _written(word: str | bool | int | Machine, place: Place) -> Json:
+    if isinstance(word, Machine):
+        return word.xml(place)
+    return word.replace("FOLDER", str(place.folder)) if isinstance(word, str) else word

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Records the scenarios from a real libvirtd with a real QEMU; run from the top of the checkout.
+
+    python -m tools.record_libvirt_lifecycle [--times N] [SCENARIO...]
+
+Named scenarios replace their records; without a name all are recorded. Needs root, libvirtd,
+python3-libvirt and qemu-system-x86_64; all scenarios three times take about half an hour, most of
+it spent on waiting whether something more is told.
+"""
+
+import argparse
+from typing import Final, cast
+
+from tests.conformance.lifecycle.place import NotToldError
+from tests.conformance.lifecycle.recording import GOLDEN, Recording, load, merge, write
+from tests.conformance.lifecycle.scenarios import SCENARIOS
+from tests.conformance.lifecycle.theirs import Theirs
+from tests.interop.libvirtd.private_libvirtd import PrivateLibvirtd
+from tests.interop.libvirtd.stock_client import StockClient
+
+_TIMES: Final = 3
+
+
+def main() -> None:
+    """Record what the command line says."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--times", type=int, default=_TIMES)
+    parser.add_argument("scenarios", nargs="*", choices=[[], *SCENARIOS], metavar="SCENARIO")
+    arguments = parser.parse_args()
+    names: list[str] = arguments.scenarios or list(SCENARIOS)
+    recording = load() if GOLDEN.exists() else Recording(versions={}, scenarios={})
+    for name in set(recording["scenarios"]) - set(SCENARIOS):
+        del recording["scenarios"][name]
+    while names:
+        with PrivateLibvirtd() as libvirtd, StockClient(libvirtd.uri()) as client:
+            recording["versions"] = _versions(client)
+            names = _record(names, arguments.times, Theirs(libvirtd, client), recording)
+
+
+def _record(names: list[str], times: int, theirs: Theirs, recording: Recording) -> list[str]:
+    """Record one scenario after the other; after one that fails, the rest is for a new libvirtd."""
+    for number, name in enumerate(names, 1):
+        print(f"{len(names) - number} to go after {name}", flush=True)
+        try:
+            plays = [theirs.play(SCENARIOS[name]) for _ in range(times)]
+        except NotToldError as error:
+            print(f"  NOT RECORDED: {error}", flush=True)
+            return names[number:]
+        recording["scenarios"][name] = merge(SCENARIOS[name], plays)
+        write(recording)
+    return []
+
+
+def _versions(client: StockClient) -> dict[str, str]:
+    found = cast("dict[str, int]", client.ask("versions").result)
+    return {who: _dotted(number) for who, number in found.items()}
+
+
+def _dotted(number: int) -> str:
+    """Write a version as people do; libvirt has 7002022 for 7.2.22."""
+    return f"{number // 1_000_000}.{number // 1000 % 1000}.{number % 1000}"
+
+
+if __name__ == "__main__":
+    main()
