@@ -15,9 +15,12 @@ import pytest
 import virevents
 from virevents.cli import main
 
-__all__ = ["PATIENCE", "TEST_URI", "Done", "busy_domain", "program", "run"]
+__all__ = ["PATIENCE", "TEST_URI", "XML", "Done", "busy_domain", "program", "run"]
 
 TEST_URI: Final = "test:///default"
+XML: Final = (
+    "<domain type='test'><name>web</name><memory>1024</memory><os><type>hvm</type></os></domain>"
+)
 PATIENCE: Final = 30.0  # seconds; only a failing test uses them
 
 # A program like `virevents`, but its test domain is busy: someone must make the events.

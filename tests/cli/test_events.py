@@ -42,7 +42,10 @@ def test_exactly_count_are_printed_however_fast_more_come(capsys: Capsys) -> Non
         done = run(capsys, "events", TEST_URI, "--count", "7", "--timeout", str(PATIENCE))
     assert done.status == 0
     assert len(done.lines) == 7
-    assert set(done.lines) == {"test: suspended (paused)", "test: resumed (unpaused)"}
+    assert set(done.lines) == {
+        "test: suspended (paused) by call",
+        "test: resumed (unpaused) by call",
+    }
     assert done.err == ""
 
 
@@ -52,12 +55,18 @@ def test_json_is_one_object_a_line_with_the_promised_keys(capsys: Capsys) -> Non
         done = run(capsys, "events", TEST_URI, "--json", "-n", "4")
     objects = [json.loads(line) for line in done.lines]
     assert [list(one) for one in objects] == [
-        ["time", "uri", "sequence", "event_id", "domain", "event", "detail"]
+        ["time", "uri", "sequence", "event_id", "domain", "event", "detail", "cause"]
     ] * 4
     for one in objects:
         assert one["uri"] == TEST_URI
         assert one["event_id"] == "lifecycle"
         assert one["domain"] == {"name": "test", "uuid": uuid, "id": 1}
+        assert one["cause"] == {
+            "requested_by": "call",
+            "is_graceful": None,
+            "is_reboot": False,
+            "is_found_at_start": False,
+        }
         assert (one["event"], one["detail"]) in {("suspended", "paused"), ("resumed", "unpaused")}
 
 
@@ -88,7 +97,7 @@ def test_of_a_domain_and_of_some_events_only(capsys: Capsys, uris: list[str]) ->
         only = run(capsys, "events", uris[0], "--domain", "left", "--only", "resumed", "-n2")
         both = run(capsys, "events", uris[0], "--domain", "left", "--domain", "idle", "-n1")
     assert (idle.status, idle.out) == (1, "")
-    assert only.lines == ["left: resumed (unpaused)"] * 2
+    assert only.lines == ["left: resumed (unpaused) by call"] * 2
     assert both.status == 0
 
 
@@ -235,8 +244,8 @@ def test_each_line_is_flushed_and_a_reader_that_goes_is_no_error() -> None:
     with program("events", TEST_URI, is_busy=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() in {
-            "test: suspended (paused)\n",
-            "test: resumed (unpaused)\n",
+            "test: suspended (paused) by call\n",
+            "test: resumed (unpaused) by call\n",
         }
         process.stdout.close()
         assert process.stderr is not None

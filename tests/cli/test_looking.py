@@ -50,6 +50,7 @@ def test_info_and_domstate(capsys: Capsys, connection: virevents.Connection) -> 
             f"UUID:           {UUID}",
             "State:          paused (user)",
             "Persistent:     yes",
+            "Autostart:      no",
             "Managed save:   no",
         ]
         assert run(capsys, "domstate", UUID, "-c", TEST_URI).out == "paused\n"
@@ -70,3 +71,13 @@ def test_a_domain_that_is_not_there_is_1(capsys: Capsys, verb: str) -> None:
     done = run(capsys, verb, "nix", "-c", TEST_URI)
     assert done.status == 1
     assert done.err == f"virevents: {TEST_URI} has no domain with the id, uuid or name 'nix'\n"
+
+
+def test_where_nobody_starts_domains_autostart_is_not_known(
+    capsys: Capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: virevents.Domain) -> bool:
+        raise virevents.UnsupportedError("not here")
+
+    monkeypatch.setattr(virevents.Domain, "is_autostarted", property(refuse))
+    assert "Autostart:      -" in run(capsys, "info", "test", "-c", TEST_URI).lines

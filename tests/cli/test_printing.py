@@ -6,8 +6,17 @@ import pytest
 
 from tests.model.samples import DOMAIN, SAMPLES, TIME
 from virevents.cli.printing import as_json, as_text, has_colour, print_table, printable
-from virevents.model import DomainEvent, DomainIdentity, Gap, Json, Lifecycle, LifecycleEvent
-from virevents.model.lifecycle import StartedDetail
+from virevents.model import (
+    Cause,
+    DomainEvent,
+    DomainIdentity,
+    Gap,
+    Json,
+    Lifecycle,
+    LifecycleEvent,
+    RequestedBy,
+)
+from virevents.model.lifecycle import StartedDetail, StoppedDetail
 
 URI = "test:///default"
 HOSTILE = "a\x1b[2J\nvirevents: b\u202e\u00e9"
@@ -72,3 +81,26 @@ def test_tables_are_as_wide_as_their_texts(capsys: pytest.CaptureFixture[str]) -
         "1   " + "x" * 200 + "  running",
         "-   b\\n" + " " * 197 + "  shutoff",
     ]
+
+
+@pytest.mark.parametrize(
+    ("cause", "words"),
+    [
+        (Cause(), "web1: stopped (shutdown)"),
+        (Cause(RequestedBy.CALL, is_graceful=True), "web1: stopped (shutdown) by call"),
+        (
+            Cause(RequestedBy.GUEST, is_reboot=True),
+            "web1: stopped (shutdown) by guest, part of a reboot",
+        ),
+        (Cause(RequestedBy.HOST_SIGNAL), "web1: stopped (shutdown) by host signal"),
+        (Cause(is_found_at_start=True), "web1: stopped (shutdown) found at start"),
+        (
+            Cause(RequestedBy.GUEST, is_found_at_start=True),
+            "web1: stopped (shutdown) by guest, found at start",
+        ),
+    ],
+)
+def test_the_cause_is_said_where_it_is_known(cause: Cause, words: str) -> None:
+    detail = StoppedDetail.SHUTDOWN
+    event = LifecycleEvent(DOMAIN, Lifecycle.STOPPED, detail, TIME, 1, cause)
+    assert as_text(event) == words

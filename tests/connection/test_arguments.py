@@ -51,7 +51,7 @@ def test_said_in_full(call: Callable[[str], object], text: str) -> None:
 def test_made_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert absolute_path("state") == absolute_path(Path("state")) == str(tmp_path / "state")
-    assert absolute_path("/var/../state") == "/state"
+    assert absolute_path("/link/../state") == "/link/../state"
 
 
 @pytest.mark.parametrize("path", ["", "a\0b"])

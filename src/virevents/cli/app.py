@@ -28,7 +28,9 @@ from virevents.cli.ends import FAILED, TERMINATED, UNREAD, Fail, OutputClosed
 from virevents.cli.events import events
 from virevents.cli.looking import add_looking
 from virevents.cli.printing import print_line
-from virevents.cli.verbs import add_verbs
+from virevents.cli.saving import add_saving
+from virevents.cli.starting import add_starting
+from virevents.cli.verbs import add_defining, add_verbs
 
 __all__ = ["app", "main"]
 
@@ -61,7 +63,10 @@ def _common(
 
 app.command()(events)
 add_looking(app)
+add_defining(app)
+add_starting(app)
 add_verbs(app)
+add_saving(app)
 app.command()(demo)
 
 

@@ -69,10 +69,18 @@ def _info(context: typer.Context, domain: DomainName, connect: Connect = None) -
             "UUID": found.uuid,
             "State": f"{state} ({reason})",
             "Persistent": "yes" if found.is_persistent else "no",
+            "Autostart": _autostart(found),
             "Managed save": "yes" if found.has_managed_save else "no",
         }
     for name, value in facts.items():
         print_line(f"{name + ':':<16}{value}")
+
+
+def _autostart(domain: virevents.Domain) -> str:
+    try:
+        return "yes" if domain.is_autostarted else "no"
+    except virevents.UnsupportedError:
+        return "-"  # nobody starts domains there
 
 
 def _domstate(

@@ -18,7 +18,16 @@ import sys
 from collections.abc import Iterable
 
 from virevents.cli.ends import OutputClosed
-from virevents.model import DomainEvent, Gap, Json, LifecycleEvent, event_fields, gap_fields
+from virevents.model import (
+    Cause,
+    DomainEvent,
+    Gap,
+    Json,
+    LifecycleEvent,
+    RequestedBy,
+    event_fields,
+    gap_fields,
+)
 
 __all__ = ["as_json", "as_text", "has_colour", "print_line", "print_table", "printable"]
 
@@ -30,6 +39,12 @@ _COLOURS = {
     "shutdown": "33",
     "stopped": "31",
     "crashed": "1;31",
+}
+
+_REQUESTERS = {
+    RequestedBy.CALL: "by call",
+    RequestedBy.GUEST: "by guest",
+    RequestedBy.HOST_SIGNAL: "by host signal",
 }
 
 _COMMON = frozenset({"time", "sequence", "event_id", "domain"})
@@ -98,7 +113,16 @@ def _words(event: DomainEvent) -> str:
         word = str(event.event)
         code = _COLOURS.get(word)
         shown = f"\x1b[{code}m{word}\x1b[0m" if code and has_colour() else word
-        return f"{shown} ({event.detail})"
+        return " ".join((f"{shown} ({event.detail})", *_because(event.cause)))
     own = {name: value for name, value in event_fields(event).items() if name not in _COMMON}
     facts = " ".join(f"{name}={json.dumps(value)}" for name, value in own.items())
     return f"{event.event_id} {facts}".rstrip()
+
+
+def _because(cause: Cause) -> tuple[str, ...]:
+    """Say on whose wish and as part of what; what is not known is left out."""
+    facts = [_REQUESTERS.get(cause.requested_by, "")]
+    facts += ["part of a reboot"] if cause.is_reboot else []
+    facts += ["found at start"] if cause.is_found_at_start else []
+    words = ", ".join(filter(None, facts))
+    return (words,) if words else ()
