@@ -26,8 +26,8 @@ from virevents.definition import DomainDefinition, check_name, parse_definition
 from virevents.drivers.base import NvramFate
 from virevents.drivers.qemu.command_line import check_supported, find_emulator
 from virevents.drivers.qemu.estate import Estate, disk, invalid
-from virevents.drivers.qemu.image import sync_folder
 from virevents.drivers.qemu.kept import KeptFiles
+from virevents.drivers.qemu.placing import sync_folder
 from virevents.drivers.qemu.run import QemuDomain
 from virevents.errors import DefinitionError, DomainExistsError, InvalidArgumentError
 from virevents.model import (

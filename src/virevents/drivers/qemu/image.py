@@ -15,8 +15,8 @@ The layout, all numbers little-endian (``docs/qemu_saving.md``)::
     48   checksum     32   SHA-256 of the bytes 0 to 48 and the XML
     80   the live definition as XML, then zeros up to the stream
 
-A file is written beside its place, under another name, and takes its place only when all of it is
-on the disk. A block device has no other place: there the magic tells what is whole.
+A file takes its place only when all of it is on the disk (``placing``). A block device has no
+other place: there the magic tells what is whole.
 
 Locking:
     None of ours: a file belongs to whoever holds the domain's turn. Everything here blocks on
@@ -24,37 +24,29 @@ Locking:
 
 Invariants, each with a test of its name in ``tests/drivers/qemu/test_image.py``:
     round_trip     what was written is read back
-    whole_or_not   until `finish` the place has what it had before; after it, all that is new
-    leaves_nothing a writer that is given up leaves no file
+    unfinished     a file that its writer did not finish is told from every other
     hostile        any other content is refused with an error that says what was met
-    private        the file is for its owner alone
 """
 
 import hashlib
 import os
 import stat
 import struct
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, Self
 
 from virevents.definition import XML_SIZE_MAX
+from virevents.drivers.qemu.placing import PlacedFile
 from virevents.errors import HostError, OperationFailedError
 
 __all__ = [
-    "PARTIAL",
     "ImageHeader",
     "ImageWriter",
     "IncompleteImageError",
     "open_image",
-    "sync_folder",
 ]
-
-PARTIAL: Final = ".partial"
-"""How the name of a file that is being written ends; it begins with a dot."""
 
 _MAGIC: Final = b"virevents saved\n"
 _PARTIAL_MAGIC: Final = b"virevents partly"
@@ -64,7 +56,6 @@ _CHECKSUM_BYTES: Final = 32
 _XML_AT: Final = _FIELDS.size + _CHECKSUM_BYTES
 _ALIGNMENT: Final = 4096
 _RUNNING: Final = 1  # the one flag
-_PRIVATE: Final = 0o600
 _XML_BYTES_MAX: Final = 4 * XML_SIZE_MAX  # a character has four bytes at most
 # What every stream of QEMU's begins with (migration/savevm.c: QEMU_VM_FILE_MAGIC).
 _STREAM_MAGIC: Final = b"QEVM"
@@ -101,32 +92,24 @@ class ImageWriter:
     Its `descriptor` stands where the stream goes, and is handed to QEMU, which shares it.
 
     Args:
-        path: Its place, absolute. Links are followed. A regular file there is replaced at the
-            end, a block or character device is written to.
+        path: Its place, as `PlacedFile` has it.
         header: What goes before the stream.
 
     Raises:
-        HostError: The file cannot be made, or the disk refused.
+        HostError: The file cannot be made.
         OperationFailedError: It was made, and the disk refused the header.
     """
 
     def __init__(self, path: str, header: ImageHeader) -> None:
-        self._place: Final = Path(os.path.realpath(path))
+        self._file: Final = PlacedFile(path)
         self._header: Final = header
-        self._is_open = False  # one thread at a time, as all of this
-        # None: the place itself is written to.
-        self._temporary: Path | None = None  # one thread at a time
+        self.descriptor: Final = self._file.descriptor
         try:
-            self.descriptor: Final = self._open()
-            self._is_open = True
-        except OSError as error:
-            raise HostError(f"Failed to create file '{path}': {error.strerror}") from error
-        try:
-            self._write(header.encode(_PARTIAL_MAGIC, 0))
-            os.lseek(self.descriptor, _stream_start(len(header.xml.encode())), os.SEEK_SET)
-        except OSError as error:
-            self.give_up()
-            raise OperationFailedError(f"Unable to write {path}: {error.strerror}") from error
+            self._file.write_at_start(header.encode(_PARTIAL_MAGIC, 0))
+            os.lseek(self.descriptor, self._start, os.SEEK_SET)
+        except (OSError, OperationFailedError):
+            self._file.give_up()
+            raise
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -136,6 +119,10 @@ class ImageWriter:
         """Give it up if it was not finished, and close the descriptor."""
         self.give_up()
 
+    @property
+    def _start(self) -> int:
+        return _stream_start(len(self._header.xml.encode()))
+
     def finish(self) -> None:
         """Have the whole file on the disk and in its place, once QEMU has written the stream.
 
@@ -143,51 +130,17 @@ class ImageWriter:
             OperationFailedError: The disk refused, or QEMU wrote nothing; what was in the place
                 before is still there.
         """
-        start = _stream_start(len(self._header.xml.encode()))
-        try:
-            length = os.lseek(self.descriptor, 0, os.SEEK_CUR) - start
-            if length <= 0:
-                raise OperationFailedError(f"nothing was written to {self._place}")
-            os.fsync(self.descriptor)
-            self._write(self._header.encode(_MAGIC, length))
-            os.fsync(self.descriptor)
-            if self._temporary is not None:
-                self._temporary.replace(self._place)
-                self._temporary = None
-                sync_folder(self._place.parent)
-        except OSError as error:
-            raise OperationFailedError(f"Unable to write {self._place}: {error}") from error
+        length = os.lseek(self.descriptor, 0, os.SEEK_CUR) - self._start
+        if length <= 0:
+            raise OperationFailedError(f"nothing was written to {self._file.place}")
+        # The stream first: the magic that says "whole" must not reach the disk before it.
+        self._file.sync()
+        self._file.write_at_start(self._header.encode(_MAGIC, length))
+        self._file.finish()
 
     def give_up(self) -> None:
         """Remove what was written unless it was finished; close the descriptor. Idempotent."""
-        temporary, self._temporary = self._temporary, None
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-        if self._is_open:
-            self._is_open = False
-            os.close(self.descriptor)
-
-    def _open(self) -> int:
-        """Open the place if it is no regular file, else a new file beside it."""
-        with suppress(FileNotFoundError):
-            mode = self._place.stat().st_mode
-            if stat.S_ISBLK(mode) or stat.S_ISCHR(mode):
-                return os.open(self._place, os.O_WRONLY | os.O_CLOEXEC)
-            if not stat.S_ISREG(mode):
-                # A folder says EISDIR, as libvirt does; a pipe or a socket has no offset.
-                os.close(os.open(self._place, os.O_WRONLY | os.O_CLOEXEC | os.O_NONBLOCK))
-                raise OSError(0, "expected a regular file or a block device")
-        descriptor, name = tempfile.mkstemp(
-            prefix=f".{self._place.name[:200]}.", suffix=PARTIAL, dir=self._place.parent
-        )
-        self._temporary = Path(name)
-        os.fchmod(descriptor, _PRIVATE)
-        return descriptor
-
-    def _write(self, data: bytes) -> None:
-        written = 0
-        while written < len(data):
-            written += os.pwrite(self.descriptor, data[written:], written)
+        self._file.give_up()
 
 
 @contextmanager
@@ -215,19 +168,6 @@ def open_image(path: str) -> Iterator[tuple[ImageHeader, int]]:
                 f"operation failed: failed to read qemu header of '{path}': {error.strerror}"
             ) from error
         yield header, descriptor
-    finally:
-        os.close(descriptor)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make sure that a name in *folder* is on the disk.
-
-    Raises:
-        OSError: The disk refused.
-    """
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
     finally:
         os.close(descriptor)
 

@@ -19,7 +19,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from virevents.drivers.qemu.image import PARTIAL, sync_folder
+from virevents.drivers.qemu.placing import PARTIAL, sync_folder
 from virevents.model import canonical_uuid
 from virevents.sync import DRIVER, RankedLock
 
