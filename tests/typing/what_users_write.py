@@ -2,6 +2,7 @@
 """What users write, and what a type checker must make of it. Checked, never run."""
 
 import asyncio
+from pathlib import Path
 from typing import assert_type
 
 import virevents
@@ -15,6 +16,9 @@ def on_lifecycle(event: LifecycleEvent) -> None:
     assert_type(event.detail, Detail)
     assert_type(event.time, float)
     assert_type(event.domain.name, str)
+    assert_type(event.cause, virevents.Cause)
+    if event.cause.requested_by is virevents.RequestedBy.GUEST:
+        assert_type(event.cause.is_graceful, bool | None)
 
 
 def on_any(event: DomainEvent) -> None:
@@ -118,6 +122,41 @@ def domains(conn: virevents.Connection) -> None:
     assert_type(conn.close(), bool)
 
 
+def operations(conn: virevents.Connection, xml: str) -> None:
+    """Words and members mean the same; paths are texts or paths."""
+    domain = conn.create(xml, paused=True, autodestroy=True)
+    domain.start(paused=True, force_boot=True, autodestroy=True)
+    domain.shutdown(timeout=30)
+    domain.shutdown(timeout=0.5, force=True)
+    domain.destroy(graceful=True)
+    domain.save("/var/tmp/web1")
+    domain.save(Path("web1"), paused=False)
+    domain.managed_save(paused=True)
+    assert_type(conn.restore(Path("web1"), paused=None), virevents.Domain)
+    domain.core_dump("core", mode="live")
+    domain.core_dump("core", mode=virevents.CoreDumpMode.CRASH)
+    domain.set_autostart()
+    domain.set_autostart(on=False)
+    assert_type(domain.is_autostarted, bool)
+    domain.pm_suspend()
+    domain.pm_suspend("disk")
+    domain.pm_suspend(virevents.SleepMode.HYBRID)
+    domain.pm_wakeup()
+    domain.undefine(managed_save=True, nvram="remove")
+    domain.undefine(nvram=virevents.NvramFate.KEEP)
+
+
+def errors(domain: virevents.Domain) -> None:
+    try:
+        domain.pm_suspend()
+    except virevents.AgentError as error:
+        assert_type(error.code, int)
+    except (virevents.UnsupportedArgumentError, virevents.HostError):
+        pass
+    except virevents.UnsupportedDefinitionError as error:
+        assert_type(error.line, int | None)
+
+
 async def asyncio_face() -> None:
     opened = await aio.open("test:///default", read_only=True, timeout=3)
     assert_type(opened, aio.Connection)
@@ -126,6 +165,10 @@ async def asyncio_face() -> None:
     assert_type(await opened.list(), list[aio.Domain])
     assert_type(await domain.state(), StateAndReason)
     assert_type(await domain.suspend(), None)
+    await domain.save(Path("web1"), paused=True)
+    await domain.core_dump("core", mode="reset")
+    await domain.set_autostart(on=False)
+    assert_type(await opened.create("", autodestroy=True), aio.Domain)
     subscription = opened.subscribe(on_lifecycle_async, on_error=on_error)
     assert_type(subscription, aio.AsyncSubscription)
     opened.subscribe(on_lifecycle)
