@@ -14,6 +14,7 @@ The tree::
     +-- LocalProtocolError           a fault of the caller's
     |   +-- InvalidArgumentError     an argument that can never be right
     |   |   +-- DefinitionError      domain XML: names the element and its line
+    |   |       +-- MalformedXmlError  text that is no XML
     |   |       +-- UnsupportedDefinitionError  well-formed, but not for this driver
     |   +-- ClosedError              use of something closed
     |   +-- ForkedError              use of what a parent process opened
@@ -23,6 +24,8 @@ The tree::
     |   +-- MonitorError             QEMU refused a command or broke its protocol
     |   |   +-- MonitorTimeoutError  QEMU did not answer in time
     |   +-- AgentError               the guest's agent is silent or refused
+    |   +-- FrameError               a stream in which no further message can be found
+    |   +-- PayloadError             a message whose payload is not what its header says
     +-- OpenError                    a connection could not be opened
     +-- UnsupportedError             this driver does not have the operation
     |   +-- UnsupportedArgumentError  it has the operation, but not in this way
@@ -47,17 +50,20 @@ __all__ = [
     "DomainNotFoundError",
     "ExpectTimeout",
     "ForkedError",
+    "FrameError",
     "HostError",
     "InternalError",
     "InvalidArgumentError",
     "LocalProtocolError",
     "LockOrderError",
     "LoopStoppedError",
+    "MalformedXmlError",
     "MonitorError",
     "MonitorTimeoutError",
     "OpenError",
     "OperationFailedError",
     "OperationTimeoutError",
+    "PayloadError",
     "ReadOnlyError",
     "RemoteProtocolError",
     "StateError",
@@ -129,6 +135,12 @@ class DefinitionError(InvalidArgumentError):
         self.line: Final = line
 
 
+class MalformedXmlError(DefinitionError):
+    """Text that is no well-formed XML; only the line can be named."""
+
+    code = 35
+
+
 class UnsupportedDefinitionError(DefinitionError):
     """A domain definition that is understood, but asks for what this driver does not have."""
 
@@ -197,6 +209,22 @@ class AgentError(RemoteProtocolError):
     """The agent in the guest does not answer, or refused."""
 
     code = 86
+
+
+class FrameError(RemoteProtocolError):
+    """A peer's stream has bytes where no message can be: only to close it is left."""
+
+
+class PayloadError(RemoteProtocolError):
+    """A message's payload is not the structure that it should be; the stream goes on.
+
+    Attributes:
+        structure: The name of the structure.
+    """
+
+    def __init__(self, structure: str, fault: str) -> None:
+        super().__init__(f"Unable to decode message payload: {structure}: {fault}")
+        self.structure: Final = structure
 
 
 class OpenError(VireventsError):

@@ -34,6 +34,7 @@ _USB_PORT: Final = Pattern("ports as 1 or 1.2", r"[1-9][0-9]{0,2}(\.[1-9][0-9]{0
 class Address(Facts):
     """The base of all addresses."""
 
+    IS_REFUSAL: ClassVar[bool] = True
     TAG: ClassVar[str] = "address"
 
 

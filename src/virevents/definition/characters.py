@@ -4,6 +4,7 @@
 Immutable.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -66,6 +67,7 @@ class ConsoleTarget(StrEnum):
 class PtyEnd(Facts):
     """A pseudo-terminal that QEMU makes."""
 
+    IS_REFUSAL: ClassVar[bool] = True
     TAG: ClassVar[str] = "source"
     TOLD: ClassVar[Mapping[str, Told]] = {"source@path": Told(PATH, "the pseudo-terminal")}
 
@@ -120,6 +122,9 @@ _ENDS: Final[Mapping[str, type[Facts]]] = {
     "null": NullEnd,
 }
 _CHANNEL_ENDS: Final[Mapping[str, type[Facts]]] = {**_ENDS, "spicevmc": SpiceEnd}
+# As libvirt's: .../channel/target/domain-1-web/NAME, .../channel/target/web.NAME, and since 9.7
+# .../channel/1-web/NAME.
+_CHOSEN: Final = re.compile("/channel(/target)?(/[^/]+)?$")
 _CHANNEL_NAME: Final = Pattern("a word of letters, digits and '_.+-'", "[A-Za-z0-9_.+-]{1,64}")
 
 
@@ -179,3 +184,23 @@ class Channel(Device):
         default=None,
         metadata=at("target@name", _CHANNEL_NAME, "by which the guest finds it"),
     )
+
+    @classmethod
+    def settle(cls, facts: dict[str, object], told: Mapping[str, object]) -> None:
+        """A path that a driver chose while the domain ran is no part of the definition."""
+        del told
+        end = facts.get("end")
+        if isinstance(end, UnixEnd) and _is_chosen(end, facts.get("name")):
+            facts["end"] = UnixEnd(mode=end.mode)
+
+    def cross_check(self) -> None:
+        """A path that looks chosen by a driver would be read back as none."""
+        if isinstance(self.end, UnixEnd) and _is_chosen(self.end, self.name):
+            self.wrong("source@path", "expected none where the driver chooses the path, met one")
+
+
+def _is_chosen(end: UnixEnd, name: object) -> bool:
+    if end.mode is not UnixMode.BIND or end.path is None or not name:
+        return False
+    folder, _, last = end.path.rpartition("/")
+    return _CHOSEN.search(folder) is not None and last.endswith(str(name))

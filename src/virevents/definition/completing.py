@@ -17,16 +17,13 @@ from hashlib import blake2b
 from typing import Final
 from uuid import uuid4
 
-from virevents.definition.controllers import ControllerKind, ControllerModel
+from virevents.definition.controllers import COMPANIONS, ControllerKind, ControllerModel
 from virevents.definition.reading import Draft
 
 __all__ = ["complete"]
 
 _PREFIX: Final = "52:54:00"  # QEMU's and libvirt's
 _ROOTS: Final = frozenset({ControllerModel.PCI_ROOT, ControllerModel.PCIE_ROOT})
-_COMPANIONS: Final = frozenset(
-    {ControllerModel.ICH9_UHCI1, ControllerModel.ICH9_UHCI2, ControllerModel.ICH9_UHCI3}
-)
 
 
 def complete(draft: Draft) -> None:
@@ -48,7 +45,7 @@ def _number_controllers(controllers: list[Draft]) -> None:
     for each in controllers:
         kind, model = each.facts.get("kind"), each.facts.get("model")
         index = each.facts.get("index")
-        if index is None and model in _COMPANIONS and companion_of is not None:
+        if index is None and model in COMPANIONS and companion_of is not None:
             index = companion_of
         if index is None:
             # Bus 0 is the root's, stated or not.

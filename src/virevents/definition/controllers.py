@@ -11,9 +11,9 @@ from typing import ClassVar, Final
 
 from virevents.definition.devices import Device
 from virevents.definition.facts import at
-from virevents.definition.kinds import NUMBER, POSITIVE, Hexadecimal, Number, Words
+from virevents.definition.kinds import NUMBER, POSITIVE, Hexadecimal, Number, Only, Words
 
-__all__ = ["MODELS", "Controller", "ControllerKind", "ControllerModel"]
+__all__ = ["COMPANIONS", "MODELS", "Controller", "ControllerKind", "ControllerModel"]
 
 
 class ControllerKind(StrEnum):
@@ -67,6 +67,11 @@ _VIRTIO: Final = frozenset(
     }
 )
 
+COMPANIONS: Final = frozenset(
+    {ControllerModel.ICH9_UHCI1, ControllerModel.ICH9_UHCI2, ControllerModel.ICH9_UHCI3}
+)
+"""The USB 1 controllers that share the index of an EHCI one."""
+
 MODELS: Final[Mapping[ControllerKind, frozenset[ControllerModel]]] = {
     ControllerKind.PCI: frozenset(
         {
@@ -109,6 +114,9 @@ MODELS: Final[Mapping[ControllerKind, frozenset[ControllerModel]]] = {
 """Which models each kind has."""
 
 _CHASSIS: Final = Number(0, 255)
+_PCI_DEVICE: Final = Only(
+    "pcie-root-port", "ioh3420", "pci-bridge", "pcie-pci-bridge", "i82801b11-bridge"
+)
 _PORT: Final = Hexadecimal(0xFF, 1)
 
 
@@ -126,7 +134,9 @@ class Controller(Device):
     )
     model: ControllerModel | None = field(
         default=None,
-        metadata=at("@model", Words(ControllerModel), "its make; none: the driver's choice"),
+        metadata=at(
+            "@model", Words(ControllerModel, is_refusal=True), "its make; none: the driver's choice"
+        ),
     )
     ports: int | None = field(
         default=None, metadata=at("@ports", POSITIVE, "how many ports (usb xhci, virtio-serial)")
@@ -136,7 +146,7 @@ class Controller(Device):
     )
     device: str | None = field(
         default=None,
-        metadata=at("model@name", Words(ControllerModel), "the device behind it (pci)"),
+        metadata=at("model@name", _PCI_DEVICE, "the device behind it (pci)"),
     )
     master_port: int | None = field(
         default=None, metadata=at("master@startport", NUMBER, "the first port (usb companions)")
@@ -150,6 +160,11 @@ class Controller(Device):
     chassis_number: int | None = field(
         default=None, metadata=at("target@chassisNr", _CHASSIS, "its number (pci-bridge)")
     )
+
+    @property
+    def is_companion(self) -> bool:
+        """It shares its index with the EHCI controller whose slow ports it serves."""
+        return self.model in COMPANIONS
 
     def cross_check(self) -> None:
         """The model is one of its kind's."""

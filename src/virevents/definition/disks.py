@@ -142,7 +142,9 @@ class Disk(Device):
     )
     format: DiskFormat = field(
         default=DiskFormat.RAW,
-        metadata=at("driver@type", Words(DiskFormat), "the image's format; never guessed"),
+        metadata=at(
+            "driver@type", Words(DiskFormat, is_refusal=True), "the image's format; never guessed"
+        ),
     )
     cache: DiskCache | None = field(
         default=None, metadata=at("driver@cache", Words(DiskCache), "how the host caches it")
@@ -184,3 +186,8 @@ class Disk(Device):
     boot_order: int | None = field(
         default=None, metadata=at("boot@order", POSITIVE, "the guest boots from the lowest first")
     )
+
+    def cross_check(self) -> None:
+        """A disk has an image; a drive may be empty."""
+        if self.device is DiskDevice.DISK and self.source.path is None:
+            self.wrong("source", "expected the image of the disk, met none")

@@ -11,7 +11,7 @@ Invariants, each with a test of its name in ``tests/definition/test_domain.py``:
     defaults       what was left out has libvirt's default
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar, Final
@@ -19,6 +19,7 @@ from typing import ClassVar, Final
 from virevents.definition.boot import Boot, Firmware, FirmwareFeature, LoaderType
 from virevents.definition.characters import Channel, Console, Serial
 from virevents.definition.controllers import Controller
+from virevents.definition.devices import Device
 from virevents.definition.disks import Disk
 from virevents.definition.facts import Facts, Told, at, part, parts
 from virevents.definition.features import Clock, Cpu, Features
@@ -95,7 +96,7 @@ _FOR_CRASH_ONLY: Final = frozenset(
     {LifecycleAction.COREDUMP_DESTROY, LifecycleAction.COREDUMP_RESTART}
 )
 _VCPUS: Final = Number(1, VCPUS_MAX)
-_ACTION: Final = Words(LifecycleAction)
+_ACTION: Final = Words(LifecycleAction, is_refusal=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +122,9 @@ class DomainDefinition(Facts):
     }
 
     domain_type: DomainType = field(
-        metadata=at("@type", Words(DomainType), "the hypervisor that it is meant for")
+        metadata=at(
+            "@type", Words(DomainType, is_refusal=True), "the hypervisor that it is meant for"
+        )
     )
     name: str = field(metadata=at("name", NAME, "its name"))
     uuid: str = field(metadata=at("uuid", UUID, "made up where none is stated"))
@@ -152,7 +155,8 @@ class DomainDefinition(Facts):
         metadata=at("os@firmware", Words(Firmware), "a kind of firmware, to be found"),
     )
     os_type: OSType = field(
-        default=OSType.HVM, metadata=at("os/type", Words(OSType), "how it is booted")
+        default=OSType.HVM,
+        metadata=at("os/type", Words(OSType, is_refusal=True), "how it is booted"),
     )
     arch: str | None = field(
         default=None, metadata=at("os/type@arch", WORD, "its processor; none: the driver's choice")
@@ -294,12 +298,41 @@ class DomainDefinition(Facts):
                 f"expected a number from 1 to {self.memory_kib}, met {self.current_memory_kib}",
             )
         if self.current_vcpus is not None and self.current_vcpus > self.vcpus:
-            self.wrong("vcpu@current", f"expected at most {self.vcpus}, met {self.current_vcpus}")
+            self.refuse("vcpu@current", f"expected at most {self.vcpus}, met {self.current_vcpus}")
         for place, action in {"on_poweroff": self.on_poweroff, "on_reboot": self.on_reboot}.items():
             if action in _FOR_CRASH_ONLY:
-                self.wrong(
+                self.refuse(
                     place, f"expected an action other than {action.value!r}, which is for a crash"
                 )
+        self._check_devices()
+
+    def _check_devices(self) -> None:
+        """No two devices have what one only can have."""
+        met = _again([each.target for each in self.disks])
+        if met is not None:
+            self.wrong("target@dev", f"expected each target once, met {met} again")
+        met = _again(
+            f"{each.kind} {each.index}" for each in self.controllers if not each.is_companion
+        )
+        if met is not None:
+            self.wrong("controller@index", f"expected each index of a kind once, met {met} again")
+        named: list[Device] = [*self.disks, *self.controllers, *self.interfaces, *self.serials]
+        named += [*self.channels, *self.inputs, *self.tpms, *self.sounds, *self.videos]
+        named += [*self.redirections, *self.watchdogs, *self.rngs, *self.panics]
+        met = _again([each.alias for each in named])
+        if met is not None:
+            self.wrong("alias@name", f"expected each name once, met {met} again")
+        bootable: list[Disk | Interface | Redirection] = [
+            *self.disks,
+            *self.interfaces,
+            *self.redirections,
+        ]
+        orders = [each.boot_order for each in bootable if each.boot_order is not None]
+        met = _again(orders)
+        if met is not None:
+            self.refuse("boot@order", f"expected each place in the order once, met {met} again")
+        if orders and self.boot:
+            self.refuse("boot@order", "expected <boot> in <os> or in devices, met both")
 
     @classmethod
     def settle(cls, facts: dict[str, object], told: Mapping[str, object]) -> None:
@@ -311,3 +344,13 @@ class DomainDefinition(Facts):
             facts["current_memory_kib"] = (
                 min(current, memory) if isinstance(current, int) and current else memory
             )
+
+
+def _again(values: Iterable[object]) -> object:
+    """The first of *values* that was there before; None is nothing, and may stand again."""
+    met: set[object] = set()
+    for each in values:
+        if each is not None and each in met:
+            return each
+        met.add(each)
+    return None

@@ -21,7 +21,7 @@ from functools import cache
 from typing import ClassVar, Final, NoReturn
 
 from virevents.definition.kinds import Kind
-from virevents.errors import DefinitionError
+from virevents.errors import DefinitionError, UnsupportedDefinitionError
 
 __all__ = ["Fact", "Facts", "Leaf", "Part", "Told", "at", "facts_of", "flag", "part", "parts"]
 
@@ -52,6 +52,7 @@ class Part:
         choices: The classes that there are, by the word that chooses; "" where there is one.
         key: The attribute that chooses; "" where there is one class.
         is_many: The element may stand several times.
+        is_refusal: Another word asks for what there is not (67) and is no fault in the XML (27).
         says: What it is for, for the manual.
     """
 
@@ -60,6 +61,7 @@ class Part:
     key: str
     is_many: bool
     says: str
+    is_refusal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +94,24 @@ def part(
     place: str, of: "type[Facts] | Mapping[str, type[Facts]]", says: str, *, key: str = ""
 ) -> Mapping[str, Fact]:
     """The metadata of a field that is one object of facts, or None."""
-    choices = of if isinstance(of, Mapping) else {"": of}
-    return {_KEY: Part(place=place, choices=choices, key=key, is_many=False, says=says)}
+    return {_KEY: _part(place, of, says, key, is_many=False)}
 
 
 def parts(
     place: str, of: "type[Facts] | Mapping[str, type[Facts]]", says: str, *, key: str = ""
 ) -> Mapping[str, Fact]:
     """The metadata of a field that is a tuple of objects of facts."""
+    return {_KEY: _part(place, of, says, key, is_many=True)}
+
+
+def _part(
+    place: str, of: "type[Facts] | Mapping[str, type[Facts]]", says: str, key: str, *, is_many: bool
+) -> Part:
     choices = of if isinstance(of, Mapping) else {"": of}
-    return {_KEY: Part(place=place, choices=choices, key=key, is_many=True, says=says)}
+    is_refusal = any(cls.IS_REFUSAL for cls in choices.values())
+    return Part(
+        place=place, choices=choices, key=key, is_many=is_many, says=says, is_refusal=is_refusal
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +120,7 @@ class Facts:
 
     Class attributes:
         TAG: The name of the element that errors name; "" where the element has several names.
+        IS_REFUSAL: Of a choice among such classes, another word is refused as unsupported (67).
         TOLD: What a running domain's XML may have beside the facts, by place.
 
     Raises:
@@ -117,6 +128,7 @@ class Facts:
     """
 
     TAG: ClassVar[str] = ""
+    IS_REFUSAL: ClassVar[bool] = False
     TOLD: ClassVar[Mapping[str, Told]] = {}
 
     def __post_init__(self) -> None:
@@ -159,6 +171,16 @@ class Facts:
         """
         element = element_at(cls.TAG, place)
         raise DefinitionError(f"<{element}>: {text}", element=element)
+
+    @classmethod
+    def refuse(cls, place: str, text: str) -> NoReturn:
+        """Say that the fact at *place* asks for what there is not.
+
+        Raises:
+            UnsupportedDefinitionError: Always.
+        """
+        element = element_at(cls.TAG, place)
+        raise UnsupportedDefinitionError(f"<{element}>: {text}", element=element)
 
 
 def element_at(tag: str, place: str) -> str:

@@ -210,7 +210,8 @@ class Cpu(Facts):
     TAG: ClassVar[str] = "cpu"
 
     mode: CpuMode | None = field(
-        default=None, metadata=at("@mode", Words(CpuMode), "where its model comes from")
+        default=None,
+        metadata=at("@mode", Words(CpuMode, is_refusal=True), "where its model comes from"),
     )
     match: CpuMatch | None = field(
         default=None, metadata=at("@match", Words(CpuMatch), "how near the model it must be")
@@ -303,7 +304,9 @@ class Clock(Facts):
 
     offset: ClockOffset = field(
         default=ClockOffset.UTC,
-        metadata=at("@offset", Words(ClockOffset), "what the clock shows at start"),
+        metadata=at(
+            "@offset", Words(ClockOffset, is_refusal=True), "what the clock shows at start"
+        ),
     )
     timers: tuple[Timer, ...] = field(default=(), metadata=parts("timer", Timer, "its timers"))
 

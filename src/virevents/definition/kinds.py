@@ -47,6 +47,7 @@ __all__ = [
     "Pattern",
     "Switch",
     "Text",
+    "UnsupportedWordError",
     "Words",
     "check_name",
 ]
@@ -62,6 +63,10 @@ _SHOWN: Final = 40  # characters of a wrong value that an error repeats
 # What XML 1.0 cannot hold, and control characters, which no name, path or log line should.
 _UNFIT: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _UNFIT_LINES: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+
+
+class UnsupportedWordError(ValueError):
+    """A word that is none of those known here, where libvirt calls that unsupported (67)."""
 
 
 class Kind(Protocol):
@@ -87,9 +92,16 @@ class Kind(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """One of the words of an enumeration."""
+    """One of the words of an enumeration.
+
+    Attributes:
+        words: The enumeration.
+        is_refusal: Another word is no fault in the XML (27), but asks for what there is not (67):
+            libvirt tells the two apart, word by word.
+    """
 
     words: type[StrEnum]
+    is_refusal: bool = False
 
     @property
     def says(self) -> str:
@@ -100,7 +112,8 @@ class Words:
         """The word."""
         stripped = text.strip()
         if stripped not in set(self.words):
-            raise ValueError(f"expected one of {', '.join(self.words)}; met {stripped[:_SHOWN]!r}")
+            text = f"expected one of {', '.join(self.words)}; met {stripped[:_SHOWN]!r}"
+            raise UnsupportedWordError(text) if self.is_refusal else ValueError(text)
         return self.words(stripped)
 
     def write(self, value: object) -> str:

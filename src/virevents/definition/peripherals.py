@@ -57,7 +57,7 @@ class Input(Device):
 
     TAG: ClassVar[str] = "input"
 
-    kind: InputKind = field(metadata=at("@type", Words(InputKind), "its kind"))
+    kind: InputKind = field(metadata=at("@type", Words(InputKind, is_refusal=True), "its kind"))
     bus: InputBus | None = field(
         default=None,
         metadata=at("@bus", Words(InputBus), "none: usb for a tablet, ps2 for the others"),
@@ -119,10 +119,14 @@ class Watchdog(Device):
 
     TAG: ClassVar[str] = "watchdog"
 
-    model: WatchdogModel = field(metadata=at("@model", Words(WatchdogModel), "its make"))
+    model: WatchdogModel = field(
+        metadata=at("@model", Words(WatchdogModel, is_refusal=True), "its make")
+    )
     action: WatchdogAction = field(
         default=WatchdogAction.RESET,
-        metadata=at("@action", Words(WatchdogAction), "what is done when it fires"),
+        metadata=at(
+            "@action", Words(WatchdogAction, is_refusal=True), "what is done when it fires"
+        ),
     )
 
 
@@ -141,7 +145,8 @@ class Panic(Device):
     TAG: ClassVar[str] = "panic"
 
     model: PanicModel | None = field(
-        default=None, metadata=at("@model", Words(PanicModel), "its make; none: isa")
+        default=None,
+        metadata=at("@model", Words(PanicModel, is_refusal=True), "its make; none: isa"),
     )
 
 
@@ -180,7 +185,7 @@ class Rng(Device):
 
     TAG: ClassVar[str] = "rng"
 
-    model: RngModel = field(metadata=at("@model", Words(RngModel), "its make"))
+    model: RngModel = field(metadata=at("@model", Words(RngModel, is_refusal=True), "its make"))
     rate_bytes: int | None = field(
         default=None, metadata=at("rate@bytes", POSITIVE, "at most so many bytes in a period")
     )
@@ -207,6 +212,9 @@ class Redirection(Device):
     kind: str = field(
         default="spicevmc",
         metadata=at("@type", Only("spicevmc"), "always by SPICE"),
+    )
+    boot_order: int | None = field(
+        default=None, metadata=at("boot@order", POSITIVE, "the guest boots from the lowest first")
     )
 
 

@@ -18,12 +18,12 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import Final, TypeVar
 
 from virevents.definition.facts import Facts, Part, element_at, facts_of
-from virevents.definition.kinds import Memory
+from virevents.definition.kinds import Memory, UnsupportedWordError
 from virevents.definition.layout import Layout, Slot, inline_parts, layout_of
 from virevents.definition.memory import DEFAULT_UNIT
 from virevents.definition.opaque import Opaque
 from virevents.definition.tree import Element
-from virevents.errors import DefinitionError
+from virevents.errors import DefinitionError, UnsupportedDefinitionError
 
 __all__ = ["Draft", "make", "read"]
 
@@ -96,12 +96,23 @@ def make(draft: Draft, expected: type[_Made]) -> _Made:
     except DefinitionError as error:
         if error.line is not None or error.element is None:
             raise
-        line = draft.lines.get(error.element.partition("@")[0], draft.element.line)
-        raise DefinitionError(str(error), element=error.element, line=line) from error
+        line = _line(draft, error.element.partition("@")[0]) or draft.element.line
+        raise type(error)(str(error), element=error.element, line=line) from error
     except ValueError as error:
         draft.element.fail(str(error))
     assert isinstance(made, expected)  # noqa: S101  (the draft was read as that class)
     return made
+
+
+def _line(draft: Draft, tag: str) -> int | None:
+    """Where an element of that tag began: one of the draft's own, or the first in its parts."""
+    if tag in draft.lines:
+        return draft.lines[tag]
+    inner: list[object] = []
+    for value in draft.facts.values():
+        inner += value if isinstance(value, list) else [value]
+    found = (_line(each, tag) for each in inner if isinstance(each, Draft))
+    return next((line for line in found if line is not None), None)
 
 
 def _made(value: object) -> object:
@@ -137,7 +148,8 @@ def _choose(element: Element, fact: Part, otherwise: str) -> type[Facts]:
     word = element.attributes.get(fact.key[1:], otherwise)
     if word not in fact.choices:
         expected = f"expected one of {', '.join(fact.choices)}"
-        element.fail(f"{expected}; met {word[:_SHOWN]!r}", fact.key[1:])
+        kind = UnsupportedDefinitionError if fact.is_refusal else DefinitionError
+        element.fail(f"{expected}; met {word[:_SHOWN]!r}", fact.key[1:], kind)
     return fact.choices[word]
 
 
@@ -236,6 +248,8 @@ def _put(draft: Draft, slot: Slot, element: Element, text: str, attribute: str |
                 value = slot.kind.read(text)
         except DefinitionError:
             raise
+        except UnsupportedWordError as error:
+            element.fail(str(error), attribute, UnsupportedDefinitionError)
         except ValueError as error:
             element.fail(str(error), attribute)
     if slot.name is None:
@@ -245,10 +259,9 @@ def _put(draft: Draft, slot: Slot, element: Element, text: str, attribute: str |
 
 
 def _memory(kind: Memory, element: Element, text: str) -> int:
-    number = kind.read(text)
+    kind.read(text)  # what is wrong with the number is no fault of the unit's
     unit = element.attributes.get("unit", DEFAULT_UNIT)
     try:
         return kind.read_with_unit(text, unit)
     except ValueError as error:
-        del number
         element.fail(str(error), "unit")

@@ -209,7 +209,9 @@ class Video(Device):
 
     TAG: ClassVar[str] = "video"
 
-    model: VideoModel = field(metadata=at("model@type", Words(VideoModel), "the card"))
+    model: VideoModel = field(
+        metadata=at("model@type", Words(VideoModel, is_refusal=True), "the card")
+    )
     ram_kib: int | None = field(
         default=None, metadata=at("model@ram", NUMBER, "KiB of its first bar (qxl)")
     )

@@ -22,7 +22,7 @@ from xml.etree.ElementTree import ParseError
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser
 
-from virevents.errors import DefinitionError
+from virevents.errors import DefinitionError, MalformedXmlError
 
 __all__ = ["XML_DEPTH_MAX", "XML_SIZE_MAX", "Element", "parse_tree"]
 
@@ -30,7 +30,7 @@ XML_SIZE_MAX: Final = 1024 * 1024
 """The most characters (or bytes, where it is bytes) of one document."""
 
 XML_DEPTH_MAX: Final = 32
-"""The deepest nesting of elements; nothing that is accepted nests deeper than four."""
+"""The deepest nesting of elements; nothing but metadata nests deeper than six."""
 
 
 @dataclass(slots=True, eq=False)
@@ -61,14 +61,20 @@ class Element:
         """All text that stands directly in it."""
         return "".join(each for each in self.content if isinstance(each, str))
 
-    def fail(self, text: str, attribute: str | None = None) -> NoReturn:
+    def fail(
+        self,
+        text: str,
+        attribute: str | None = None,
+        kind: type[DefinitionError] = DefinitionError,
+    ) -> NoReturn:
         """Say that this element, or one attribute of it, is at fault.
 
         Raises:
-            DefinitionError: Always; it names the element, the attribute and the line.
+            DefinitionError: Always, and of that kind; it names the element, the attribute and
+                the line.
         """
         where = self.tag if attribute is None else f"{self.tag}@{attribute}"
-        raise DefinitionError(f"<{where}>: {text}", element=where, line=self.line)
+        raise kind(f"<{where}>: {text}", element=where, line=self.line)
 
 
 class _Builder:
@@ -126,12 +132,12 @@ def parse_tree(xml: str | bytes) -> Element:
         raise
     except ParseError as error:
         cause = str(error).partition(": line ")[0]
-        raise DefinitionError(f"no well-formed XML: {cause}", line=error.position[0]) from error
+        raise MalformedXmlError(f"no well-formed XML: {cause}", line=error.position[0]) from error
     except DefusedXmlException as error:
         raise DefinitionError(
             "expected XML without document type, met <!DOCTYPE>", line=builder.line()
         ) from error
     except (ValueError, LookupError) as error:  # encodings that lie or that nobody knows
-        raise DefinitionError(f"XML cannot be decoded: {error}", line=builder.line()) from error
+        raise MalformedXmlError(f"XML cannot be decoded: {error}", line=builder.line()) from error
     assert builder.root is not None  # noqa: S101  (a document that was parsed has a root)
     return builder.root
