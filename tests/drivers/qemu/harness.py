@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from virevents.clock import SYSTEM_CLOCK
-from virevents.definition import DomainDefinition, DomainType, to_xml
+from virevents.definition import DomainDefinition, DomainType, Features, to_xml
 from virevents.dispatch import Callback, Filter
 from virevents.drivers import ConnectionUri, Driver, DriverContext
 from virevents.drivers.qemu import QEMU
@@ -85,6 +85,7 @@ class Bench:
             current_memory_kib=8192,
             domain_type=DomainType.QEMU,
             loader=str(image),
+            features=Features(acpi=True),
             **facts,  # type: ignore[arg-type]
         )
         return to_xml(definition)

@@ -29,6 +29,7 @@ from virevents.errors import (
     DefinitionError,
     DomainExistsError,
     DomainNotFoundError,
+    HostError,
     MonitorError,
     OpenError,
     OperationFailedError,
@@ -277,7 +278,7 @@ def test_two_domains_cannot_share_a_name(web: Bench) -> None:
 def test_a_definition_that_cannot_run_is_refused(web: Bench) -> None:
     with pytest.raises(DefinitionError, match="arch"):
         web.define(arch="s390x")
-    with pytest.raises(DefinitionError, match="Cannot check QEMU binary"):
+    with pytest.raises(HostError, match="Cannot check QEMU binary"):
         web.define(emulator="/nowhere/qemu")
     assert web.driver.domains() == []
     assert web.told.words() == []
@@ -286,9 +287,9 @@ def test_a_definition_that_cannot_run_is_refused(web: Bench) -> None:
 @pytest.mark.parametrize(
     ("machine", "emulator", "words"),
     [
-        ("nonsense", None, "unsupported machine type"),
+        ("pc-q35-nonsense", None, "unsupported machine type"),
         (None, "/bin/false", "exit status 1"),
-        (None, "/bin/echo", "exit status 0: -S -no-user-config"),
+        (None, "/bin/echo", "exit status 0: -name guest="),
     ],
 )
 def test_a_start_that_fails_tells_nothing(
@@ -306,7 +307,7 @@ def test_a_start_that_fails_tells_nothing(
 
 def test_a_creation_that_fails_leaves_no_domain(web: Bench) -> None:
     with pytest.raises(OperationFailedError):
-        web.driver.create(web.xml(machine="nonsense"))
+        web.driver.create(web.xml(machine="pc-q35-nonsense"))
     assert web.driver.domains() == []
     assert web.told.words() == []
 

@@ -1,80 +1,51 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A definition to the argument list of the QEMU that runs it.
 
-It stands apart because this is where a definition could smuggle in an option of its own: each
-value is either a number, a word that was checked, a path that begins with "/", or is escaped.
+It stands apart as the one place that knows the whole list; each kind of device writes its own
+part of it, and ``options`` sees to it that no value of a definition can become an option.
 
 Why each fixed argument:
 
 - ``-S``: the guest waits for ``cont``. What QEMU tells before the monitor's capabilities were
   negotiated is lost for good, and a fast guest is over by then.
-- ``-accel tcg``: for ``type='qemu'`` libvirt means emulation; and a ``/dev/kvm`` that can be
-  opened does not mean that guests make progress on it.
-- no ``-no-shutdown``: then every end looks the same, SHUTDOWN if there is one, end of the
-  stream, exit. libvirt gives it, to reboot a guest by itself after a power-off and to look at
-  a crashed one; with it SHUTDOWN may come twice and QEMU stays until it is killed. What needs
-  it (``on_poweroff`` other than destroy) is refused here, and it can be set later at run time
-  (QMP ``set-action``).
-- ``-no-user-config -nodefaults -display none``: nothing that the definition does not name.
+- ``-no-user-config -nodefaults``: nothing that the definition does not name.
+- ``-sandbox on,...``: QEMU starts no program, takes no more rights and is confined to the system
+  calls that it needs; so taps come by descriptor, and save files as well.
+- ``-machine dump-guest-core=off``: the guest's memory is not in QEMU's own core dump.
 
 Immutable: functions only.
 
 Invariants, each with a test of its name in ``tests/drivers/qemu/test_command_line.py``:
-    no_smuggling   whatever name and paths are, QEMU's options are those that stand here
-    named_refusal  what this form of the driver cannot do is refused by its element's name
+    no_smuggling   whatever text stands in a definition, QEMU's options are those made here
+    really_starts  for everything a definition may have, QEMU starts with it
 """
 
-import shutil
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Final
 
-from virevents.definition import DomainDefinition, DomainType, LifecycleAction
+from virevents.definition import DomainDefinition, LifecycleAction
+from virevents.drivers.qemu.boot_arguments import boot_order, make_boot, make_firmware
+from virevents.drivers.qemu.character_arguments import make_characters
+from virevents.drivers.qemu.controller_arguments import buses_of, make_controllers
+from virevents.drivers.qemu.disk_arguments import make_disks
+from virevents.drivers.qemu.interface_arguments import make_interfaces
+from virevents.drivers.qemu.machine_arguments import (
+    make_clock,
+    make_machine,
+    make_power,
+    make_processor,
+)
+from virevents.drivers.qemu.options import in_pairs
+from virevents.drivers.qemu.peripheral_arguments import make_peripherals, watchdog_action
+from virevents.drivers.qemu.pieces import Piece, placed
 from virevents.drivers.qemu.resources import Resources
-from virevents.errors import DefinitionError
+from virevents.drivers.qemu.screen_arguments import make_graphics, make_sounds, make_videos
+from virevents.drivers.qemu.support import check_supported, find_emulator
 
 __all__ = ["check_supported", "find_emulator", "make_command_line"]
 
-_ARCH: Final = "x86_64"
-_EMULATOR: Final = f"qemu-system-{_ARCH}"
-_MACHINE: Final = "pc"
 _MONITOR: Final = "monitor"
-
-
-def check_supported(definition: DomainDefinition) -> None:
-    """Refuse what this driver cannot run.
-
-    Raises:
-        DefinitionError: Names the element and what was expected.
-    """
-    _expect("domain@type", definition.domain_type, DomainType.QEMU)
-    _expect("type@arch", definition.arch, None, _ARCH)
-    _expect("on_poweroff", definition.on_poweroff, LifecycleAction.DESTROY)
-    _expect("on_reboot", definition.on_reboot, LifecycleAction.RESTART, LifecycleAction.DESTROY)
-    _expect("on_crash", definition.on_crash, LifecycleAction.DESTROY)
-    _expect("currentMemory", definition.current_memory_kib, definition.memory_kib)
-
-
-def _expect(element: str, value: object, *allowed: object) -> None:
-    if value not in allowed:
-        expected = " or ".join(str(choice) for choice in allowed if choice is not None)
-        raise DefinitionError(
-            f"<{element}>: the qemu driver expected {expected}, met {value}", element=element
-        )
-
-
-def find_emulator(definition: DomainDefinition) -> str:
-    """Return the path of the program that runs *definition*.
-
-    Raises:
-        DefinitionError: There is no such program, or it cannot be executed.
-    """
-    wanted = definition.emulator or _EMULATOR
-    found = shutil.which(wanted)
-    if found is None or not Path(found).is_absolute():
-        raise DefinitionError(
-            f"Cannot check QEMU binary {wanted}: No such file or directory", element="emulator"
-        )
-    return found
+_DENIED: Final = ("obsolete", "elevateprivileges", "spawn", "resourcecontrol")
 
 
 def make_command_line(
@@ -86,24 +57,68 @@ def make_command_line(
         definition: One that `check_supported` lets pass.
         emulator: The program's absolute path.
         resources: What was opened, made and chosen for this start.
+
+    Raises:
+        DefinitionError: Two devices state one address, or one that there is not.
     """
-    monitor = f"socket,id={_MONITOR},fd={resources.monitor_descriptor},server=on,wait=off"
-    arguments = [emulator, "-S", "-no-user-config", "-nodefaults", "-display", "none"]
-    arguments += ["-name", f"guest={_escaped(definition.name)},debug-threads=on"]
-    arguments += ["-uuid", definition.uuid]
-    arguments += ["-machine", definition.machine or _MACHINE, "-accel", "tcg"]
-    arguments += ["-m", f"size={definition.memory_kib}k", "-smp", str(definition.vcpus)]
-    arguments += ["-chardev", monitor, "-mon", f"chardev={_MONITOR},mode=control"]
+    return [
+        emulator,
+        *_identity(definition),
+        *make_firmware(definition),
+        *make_machine(definition),
+        *make_processor(definition),
+        *_monitor(resources),
+        *make_clock(definition),
+        *make_power(definition),
+        *_actions(definition),
+        *make_boot(definition),
+        *make_graphics(definition, resources),
+        *placed(_devices(definition, resources), buses_of(definition)),
+        *_confinement(resources),
+    ]
+
+
+def _identity(definition: DomainDefinition) -> Iterator[str]:
+    yield from in_pairs("-name", "", {"guest": definition.name, "debug-threads": True})
+    yield from ("-uuid", definition.uuid)
+    yield from ("-S", "-no-user-config", "-nodefaults")
+
+
+def _monitor(resources: Resources) -> Iterator[str]:
+    """The socket is open already: its clients can connect before QEMU is up."""
+    listening: dict[str, bool | int | str | None] = {
+        "id": _MONITOR,
+        "fd": resources.monitor_descriptor,
+        "server": True,
+        "wait": False,
+    }
+    yield from in_pairs("-chardev", "socket", listening)
+    yield from in_pairs("-mon", "", {"chardev": _MONITOR, "mode": "control"})
+
+
+def _actions(definition: DomainDefinition) -> Iterator[str]:
+    ends = definition.on_reboot is LifecycleAction.DESTROY
+    told: dict[str, bool | int | str | None] = {
+        "reboot": "shutdown" if ends else None,
+        "watchdog": watchdog_action(definition),
+    }
+    if any(told.values()):
+        yield from in_pairs("-action", "", told)
+
+
+def _devices(definition: DomainDefinition, resources: Resources) -> Iterator[Piece]:
+    """Controllers first: the others sit on them."""
+    boot = boot_order(definition)
+    yield from make_controllers(definition)
+    yield from make_disks(definition, boot)
+    yield from make_interfaces(definition, resources, boot)
+    yield from make_characters(definition, resources)
+    yield from make_videos(definition)
+    yield from make_sounds(definition)
+    yield from make_peripherals(definition)
+
+
+def _confinement(resources: Resources) -> Iterator[str]:
     if resources.is_incoming:
-        arguments += ["-incoming", "defer"]
-    if definition.on_reboot is LifecycleAction.DESTROY:
-        arguments += ["-action", "reboot=shutdown"]
-    if definition.loader is not None:
-        # Not escaped: QEMU takes the whole of it as the path.
-        arguments += ["-bios", definition.loader]
-    return arguments
-
-
-def _escaped(value: str) -> str:
-    """*value* as one value in a list of options: QEMU ends it at a single comma."""
-    return value.replace(",", ",,")
+        yield from ("-incoming", "defer")
+    yield from in_pairs("-sandbox", "on", dict.fromkeys(_DENIED, "deny"))

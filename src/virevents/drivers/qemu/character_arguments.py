@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Serial ports, consoles and channels, and what each is connected to.
+
+It stands apart because one kind of end serves all three, and because its options are pairs, in
+which a path must not end itself.
+
+Immutable: functions only.
+
+Invariants, each with a test of its name in ``tests/drivers/qemu/test_character_arguments.py``:
+    shown_by_qemu    QEMU shows every device with its end
+    one_console      a console that is the first serial port by another name makes none
+    agents_socket    the guest agent's socket is where the driver looks for it
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from virevents.definition import (
+    AnyEnd,
+    Channel,
+    Console,
+    ConsoleTarget,
+    DomainDefinition,
+    FileEnd,
+    IsaAddress,
+    NullEnd,
+    PtyEnd,
+    Serial,
+    SerialTarget,
+    SpiceEnd,
+    SpiceGraphics,
+    UnixEnd,
+    UnixMode,
+    VirtioSerialAddress,
+    aliases,
+)
+from virevents.definition.devices import AnyAddress
+from virevents.drivers.qemu.options import Pairs, in_json, in_pairs
+from virevents.drivers.qemu.pci import Fit
+from virevents.drivers.qemu.pieces import PciDevice, Piece, check_address
+from virevents.drivers.qemu.resources import Resources
+from virevents.drivers.qemu.usb import on_usb
+from virevents.errors import InternalError, UnsupportedDefinitionError
+from virevents.model import Json
+
+__all__ = ["AGENT", "agent_socket", "check_characters", "make_characters"]
+
+AGENT: Final = "org.qemu.guest_agent.0"
+"""The name by which the guest's agent finds its channel."""
+
+_ISA_PORTS: Final = 4
+# The one that SPICE's own agent listens on, by the name that QEMU has for it.
+_SPICE_AGENT: Final = "vdagent"
+
+
+def check_characters(definition: DomainDefinition) -> None:
+    """Refuse what no QEMU can be told.
+
+    Raises:
+        UnsupportedDefinitionError: Consoles or ends that there are not.
+    """
+    serials = [each for each in definition.consoles[1:] if _is_serial(each)]
+    if serials:
+        _refuse("console", "Only the first console can be a serial port")
+    if len(definition.serials) > _ISA_PORTS:
+        _refuse("serial", f"expected at most {_ISA_PORTS} serial ports")
+    has_spice = any(isinstance(each, SpiceGraphics) for each in definition.graphics)
+    needs_spice = any(isinstance(each.end, SpiceEnd) for each in definition.channels)
+    if needs_spice and not has_spice:
+        _refuse("channel@type", "chardev 'spicevmc' not supported without spice graphics")
+    ends = [*(each.end for each in definition.serials), *(each.end for each in definition.consoles)]
+    for end in ends:
+        if isinstance(end, UnixEnd) and end.path is None:
+            _refuse("source@path", "expected the path of a socket, met none")
+
+
+def _refuse(element: str, text: str) -> None:
+    raise UnsupportedDefinitionError(text, element=element)
+
+
+def make_characters(definition: DomainDefinition, resources: Resources) -> Iterator[Piece]:
+    """The serial ports, the consoles, then the channels."""
+    names = aliases(definition)
+    for position, (serial, alias) in enumerate(_serials(definition)):
+        yield from _serial(serial, alias, position)
+    ports = _Ports(definition)
+    for channel, alias in zip(definition.channels, names["channels"], strict=True):
+        yield from _channel(channel, alias, ports, resources)
+    for console, alias in zip(definition.consoles, names["consoles"], strict=True):
+        if not _is_serial(console):
+            yield from _console(console, alias, ports)
+
+
+def _is_serial(console: Console) -> bool:
+    return console.target in {None, ConsoleTarget.SERIAL}
+
+
+def _serials(definition: DomainDefinition) -> list[tuple[Serial, str]]:
+    """The serial ports with their names; the first console is one where there are none."""
+    names = aliases(definition)
+    if not definition.serials and definition.consoles and _is_serial(definition.consoles[0]):
+        first = definition.consoles[0]
+        return [(Serial(address=first.address, end=first.end), names["consoles"][0])]
+    return list(zip(definition.serials, names["serials"], strict=True))
+
+
+def _serial(serial: Serial, alias: str, position: int) -> Iterator[Piece]:
+    backend = f"char{alias}"
+    yield _end(serial.end, backend)
+    told: dict[str, Json] = {"chardev": backend, "id": alias}
+    port = position if serial.port is None else serial.port
+    match serial.target:
+        case SerialTarget.USB:
+            yield in_json("-device", {"driver": "usb-serial", **told, **on_usb(serial.address)})
+        case SerialTarget.PCI:
+            yield PciDevice(
+                properties={"driver": "pci-serial", **told},
+                stated=serial.address,
+                fit=Fit.CONVENTIONAL,
+            )
+        case SerialTarget.ISA_DEBUG:
+            place = _isa(serial.address)
+            yield in_json(
+                "-device", {"driver": "isa-debugcon", **told, "iobase": place.get("iobase")}
+            )
+        case _:
+            place = _isa(serial.address)
+            yield in_json("-device", {"driver": "isa-serial", **told, "index": port, **place})
+
+
+def _isa(address: AnyAddress | None) -> Mapping[str, Json]:
+    check_address(address, IsaAddress)
+    if not isinstance(address, IsaAddress):
+        return {}
+    return {"iobase": address.iobase, "irq": address.irq}
+
+
+class _Ports:
+    """The ports of the virtio-serial controllers; confined to one making of an argument list."""
+
+    def __init__(self, definition: DomainDefinition) -> None:
+        self._taken: Final[set[tuple[int, int]]] = set()
+        for device in (*definition.channels, *definition.consoles):
+            at = device.address
+            if isinstance(at, VirtioSerialAddress) and at.port is not None:
+                self._taken.add((at.controller, at.port))
+
+    def place(self, device: Channel | Console) -> dict[str, Json]:
+        """The bus and number of a device; the next free number where none is stated."""
+        check_address(device.address, VirtioSerialAddress)
+        at = device.address
+        controller, port = 0, None
+        if isinstance(at, VirtioSerialAddress):
+            controller, port = at.controller, at.port
+        if port is None:
+            # Port 0 is kept for a console of old guests.
+            port = 1
+            while (controller, port) in self._taken:
+                port += 1
+            self._taken.add((controller, port))
+        return {"bus": f"virtio-serial{controller}.0", "nr": port}
+
+
+def _channel(channel: Channel, alias: str, ports: _Ports, resources: Resources) -> Iterator[Piece]:
+    backend = f"char{alias}"
+    end = channel.end
+    if isinstance(end, UnixEnd) and end.path is None:
+        end = UnixEnd(mode=UnixMode.BIND, path=str(_socket(resources, alias)))
+    yield _end(end, backend)
+    yield in_json(
+        "-device",
+        {
+            "driver": "virtserialport",
+            **ports.place(channel),
+            "chardev": backend,
+            "id": alias,
+            "name": channel.name,
+        },
+    )
+
+
+def _console(console: Console, alias: str, ports: _Ports) -> Iterator[Piece]:
+    backend = f"char{alias}"
+    yield _end(console.end, backend)
+    place = ports.place(console)
+    yield in_json("-device", {"driver": "virtconsole", **place, "chardev": backend, "id": alias})
+
+
+def _socket(resources: Resources, alias: str) -> Path:
+    if resources.channels is None:
+        raise InternalError(f"no folder was made for the socket of {alias}")
+    return resources.channels / alias
+
+
+def agent_socket(definition: DomainDefinition, channels: Path) -> Path | None:
+    """The socket on which the guest's agent is reached; None if the definition has none.
+
+    Args:
+        definition: The one that the QEMU was started with.
+        channels: The folder that `Resources.channels` was.
+    """
+    names = aliases(definition)["channels"]
+    for channel, alias in zip(definition.channels, names, strict=True):
+        end = channel.end
+        if channel.name == AGENT and isinstance(end, UnixEnd) and end.mode is UnixMode.BIND:
+            return channels / alias if end.path is None else Path(end.path)
+    return None
+
+
+def _end(end: AnyEnd, backend: str) -> list[str]:
+    kind, pairs = _told(end)
+    return in_pairs("-chardev", kind, {"id": backend, **pairs})
+
+
+def _told(end: AnyEnd) -> tuple[str, Pairs]:
+    match end:
+        case PtyEnd():
+            return "pty", {}
+        case NullEnd():
+            return "null", {}
+        case FileEnd():
+            return "file", {"path": end.path, "append": end.is_append}
+        case SpiceEnd():
+            return "spicevmc", {"name": _SPICE_AGENT}
+        case UnixEnd():
+            server = {"server": True, "wait": False} if end.mode is UnixMode.BIND else {}
+            return "socket", {"path": end.path, **server}

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A real QEMU for one definition: started by the argument list, asked, and ended again."""
+
+import json
+import socket
+import subprocess
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from virevents.definition import DomainDefinition, DomainType, Features
+from virevents.drivers.qemu.command_line import make_command_line
+from virevents.drivers.qemu.resources import Resources
+from virevents.drivers.qemu.support import check_supported, find_emulator
+from virevents.model import Json
+
+PATIENCE: Final = 30.0  # seconds; only a failing test uses them
+EMULATOR: Final = "/usr/bin/qemu-system-x86_64"
+DEFINITION: Final = DomainDefinition(
+    name="web1",
+    uuid="6695eb01-f6a4-8304-79aa-97f2502e193f",
+    memory_kib=8192,
+    current_memory_kib=8192,
+    domain_type=DomainType.QEMU,
+    features=Features(acpi=True),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """What a QEMU answered, in the order of the questions, and what it printed."""
+
+    answers: Sequence[Json]
+    printed: str
+
+    def names(self, position: int, key: str) -> list[Json]:
+        """The values of *key* in the list that is the answer at *position*."""
+        answer = self.answers[position]
+        assert isinstance(answer, list)
+        return [each.get(key) for each in answer if isinstance(each, dict)]
+
+
+def command_line(definition: DomainDefinition, **resources: object) -> list[str]:
+    """The argument list with what every start has."""
+    given = Resources(monitor_descriptor=5, channels=Path("/run/ch"), **resources)  # type: ignore[arg-type]
+    return make_command_line(definition, emulator=EMULATOR, resources=given)
+
+
+def ask(
+    definition: DomainDefinition,
+    folder: Path,
+    *questions: str | Mapping[str, Json],
+    ports: Mapping[str, Mapping[str, int]] | None = None,
+    taps: Mapping[str, int] | None = None,
+    is_incoming: bool = False,
+) -> Met:
+    """Start a QEMU that runs *definition*, ask it, end it.
+
+    Args:
+        definition: What it is to run by; checked first, as the driver does.
+        folder: For its sockets.
+        questions: QMP commands.
+        ports: See `Resources`.
+        taps: See `Resources`.
+        is_incoming: See `Resources`.
+    """
+    check_supported(definition)
+    channels = folder / "channels"
+    channels.mkdir(exist_ok=True)
+    with ExitStack() as opened:
+        listener = opened.enter_context(socket.socket(socket.AF_UNIX))
+        monitor = folder / "monitor"
+        monitor.unlink(missing_ok=True)
+        listener.bind(str(monitor))
+        listener.listen(1)
+        resources = Resources(
+            monitor_descriptor=listener.fileno(),
+            channels=channels,
+            ports=ports or {},
+            taps=taps or {},
+            is_incoming=is_incoming,
+        )
+        arguments = make_command_line(
+            definition, emulator=find_emulator(definition), resources=resources
+        )
+        ours = opened.enter_context(socket.socket(socket.AF_UNIX))
+        ours.connect(str(monitor))
+        ours.settimeout(PATIENCE)
+        process = opened.enter_context(
+            subprocess.Popen(
+                arguments,
+                pass_fds=resources.descriptors,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+            )
+        )
+        listener.close()
+        return _ask(process, ours, questions)
+
+
+def _ask(
+    process: "subprocess.Popen[bytes]",
+    monitor: socket.socket,
+    questions: Sequence[str | Mapping[str, Json]],
+) -> Met:
+    stream = monitor.makefile("rwb")
+    try:
+        for question in ("qmp_capabilities", *questions, "quit"):
+            command = {"execute": question} if isinstance(question, str) else question
+            stream.write(json.dumps(command).encode())
+        stream.flush()
+        told = [json.loads(line) for line in stream]
+    except OSError:  # it ended; what it printed tells why
+        told = []
+    finally:
+        stream.close()
+    assert process.stdout is not None
+    printed = process.stdout.read().decode()
+    assert process.wait(PATIENCE) == 0, printed
+    assert told, printed
+    errors = [each["error"] for each in told if "error" in each]
+    assert not errors, errors
+    answers = [each["return"] for each in told if "return" in each]
+    return Met(answers[1:-1], printed)
