@@ -24,6 +24,7 @@ _SHORT: Final = 8
 _CALLERS: Final = 4
 _PATIENCE: Final = 300.0
 _LIFE: Final = [
+    "defined added",
     "resumed unpaused",
     "started booted",
     "suspended paused",
