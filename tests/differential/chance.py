@@ -9,12 +9,12 @@ Immutable: functions and tables only.
 """
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from tests.differential.story import Step, Story
 
-__all__ = ["VERBS", "memory_story"]
+__all__ = ["VERBS", "guest_story", "memory_story"]
 
 _NAMES: Final = ("test", "web1", "web2")
 _UNKNOWN: Final = "nobody"
@@ -36,9 +36,6 @@ class _Chance(random.Random):
     def one(self, *words: str, probability: float = 0.15) -> tuple[str, ...]:
         """Draw at most one of *words*; mostly none."""
         return (self.choice(words),) if self.is_so(probability) else ()
-
-    def name(self) -> str:
-        return _UNKNOWN if self.is_so(0.03) else self.choice(_NAMES)
 
     def uuid(self, name: str) -> str:
         is_own = name in _NAMES and self.is_so(0.85)
@@ -91,18 +88,74 @@ VERBS: Final[Mapping[str, tuple[int, _Words]]] = {
 }
 """What a story on the test drivers is made of."""
 
-_NAMELESS: Final = {"restore", "lookup_uuid", "lookup_id"}
+_LETTERS: Final = "pppprrktcccclsssd"
+
+
+def _machine(chance: _Chance, name: str) -> tuple[str, ...]:
+    number = _NAMES.index(name) if name in _NAMES[1:] and chance.is_so(0.9) else 1
+    actions: dict[str, str] = {}
+    if chance.is_so(0.3):
+        actions["on_poweroff"] = chance.choice(("restart", "restart", "preserve"))
+    if chance.is_so(0.2):
+        actions["on_reboot"] = chance.choice(("destroy", "destroy", "preserve"))
+    if chance.is_so(0.6):
+        crashes = ("destroy", "restart", "preserve", "coredump-destroy", "coredump-restart")
+        actions["on_crash"] = chance.choice(crashes)
+    words = [f"{action}={word}" for action, word in actions.items()]
+    return (f"uuid={number}", *words, *chance.one("title=other"))
+
+
+_GUEST_VERBS: Final[Mapping[str, tuple[int, _Words]]] = {
+    "define": (6, _machine),
+    "undefine": (3, lambda c, _: c.some("managed_save", probability=0.3)),
+    "create": (5, lambda c, name: (*_machine(c, name), *c.some(*_START_FLAGS[:2]))),
+    "start": (16, lambda c, _: c.some(*_START_FLAGS)),
+    "suspend": (5, _words()),
+    "resume": (7, _words()),
+    "shutdown": (5, _words()),
+    "reboot": (5, _words()),
+    "reset": (5, _words()),
+    "destroy": (4, lambda c, _: c.some("graceful", probability=0.3)),
+    "save": (4, lambda c, _: (c.file(), *c.one(*_SAVE_FLAGS, probability=0.3))),
+    "restore": (5, lambda c, _: (c.file(), *c.one(*_SAVE_FLAGS, probability=0.3))),
+    "managed_save": (5, lambda c, _: c.one(*_SAVE_FLAGS, probability=0.3)),
+    "managed_save_remove": (1, _words()),
+    "core_dump": (4, lambda c, _: ("file=core", *c.one("crash", "live", "reset", probability=0.7))),
+    "rename": (1, lambda c, _: (f"to={c.choice((*_NAMES[1:], 'web3'))}",)),
+    "set_autostart": (1, lambda c, _: (f"on={c.choice(('yes', 'no'))}",)),
+    "is_autostarted": (1, _words()),
+    "pm_suspend": (1, lambda c, _: (f"target={c.choice(('memory', 'disk', 'hybrid'))}",)),
+    "pm_wakeup": (4, _words()),
+    "guest": (14, lambda c, _: (f"letter={c.choice(_LETTERS)}",)),
+    "signal": (4, lambda c, _: (f"number={c.choice(('kill', 'term', 'int'))}",)),
+    "hang_up": (1, _words()),
+}
+
+_NAMELESS: Final = {"restore", "lookup_uuid", "lookup_id", "hang_up"}
 
 
 def memory_story(seed: int, length: int) -> Story:
     """Make a story of *length* steps for the test drivers."""
-    chance = _Chance(seed)
-    weights = [weight for weight, _ in VERBS.values()]
-    verbs = chance.choices(list(VERBS), weights=weights, k=length)
-    verbs[:2] = chance.choices(("define", "create"), weights=(3, 1), k=2)
-    return tuple(_step(chance, verb) for verb in verbs)
+    return _story(_Chance(seed), length, VERBS, _NAMES)
 
 
-def _step(chance: _Chance, verb: str) -> Step:
-    name = chance.name()
-    return Step(verb, "" if verb in _NAMELESS else name, VERBS[verb][1](chance, name))
+def guest_story(seed: int, length: int) -> Story:
+    """Make a story of *length* steps for real guests; two domains, mostly the first."""
+    return _story(_Chance(seed), length, _GUEST_VERBS, ("web1",) * 5 + ("web2",))
+
+
+_Verbs = Mapping[str, tuple[int, _Words]]
+
+
+def _story(chance: _Chance, length: int, verbs: _Verbs, names: Sequence[str]) -> Story:
+    weights = [weight for weight, _ in verbs.values()]
+    drawn = chance.choices(list(verbs), weights=weights, k=length)
+    drawn[:2] = chance.choices(("define", "create"), weights=(3, 1), k=2)
+    if "guest" in verbs and chance.is_so(0.7):
+        drawn[2] = "start"
+    return tuple(_step(chance, verb, verbs[verb][1], names) for verb in drawn)
+
+
+def _step(chance: _Chance, verb: str, words: _Words, names: Sequence[str]) -> Step:
+    name = _UNKNOWN if chance.is_so(0.03) else chance.choice(names)
+    return Step(verb, "" if verb in _NAMELESS else name, words(chance, name))

@@ -72,11 +72,7 @@ class StockMemory:
     def do(self, step: Step) -> Outcome:
         """Do one step."""
         call = call_of(step, self._world)
-        answer = self._stock.ask(
-            call.verb,
-            *call.arguments,
-            **dict.fromkeys(call.flags, True),  # type: ignore[arg-type]  # none is "on" or "quiet"
-        )
+        answer = self._stock.ask(call.verb, *call.arguments, named=dict.fromkeys(call.flags, True))
         return Outcome(
             code=answer.code,
             text=answer.text.replace(str(self._world.folder), "FOLDER"),
@@ -87,6 +83,10 @@ class StockMemory:
             ),
             domains=_seen(self._stock.ask("domains")),
         )
+
+    def more(self) -> Outcome | None:
+        """Nothing more comes: all was told at once."""
+        return None
 
 
 def plain_values(values: list[Json]) -> tuple[Json, ...]:
@@ -133,6 +133,10 @@ class OurMemory:
                 for domain in self._conn.list()
             },
         )
+
+    def more(self) -> Outcome | None:
+        """Nothing more comes: all was told at once."""
+        return None
 
     def _run(self, call: Call) -> tuple[int, str, Json]:
         try:

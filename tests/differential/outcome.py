@@ -55,11 +55,11 @@ class Difference:
         return f"{self.what}: ours {self.ours!r}, libvirt's {self.theirs!r}"
 
 
-def differences(ours: Outcome, theirs: Outcome) -> Iterator[Difference]:
-    """Give each thing that differs; words only where both are refused alike."""
+def differences(ours: Outcome, theirs: Outcome, *, are_words_alike: bool) -> Iterator[Difference]:
+    """Give each thing that differs; errors' words only where they are to be alike."""
     if ours.code != theirs.code:
         yield Difference("code", (ours.code, ours.text), (theirs.code, theirs.text))
-    elif ours.text != theirs.text:
+    elif are_words_alike and ours.text != theirs.text:
         yield Difference("text", ours.text, theirs.text)
     elif ours.result != theirs.result:
         yield Difference("result", ours.result, theirs.result)

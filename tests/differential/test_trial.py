@@ -27,6 +27,9 @@ class _Side:
         is_wrong = bool(self._wrong_after) and set(self._wrong_after) <= set(self._done)
         return replace(_NOTHING, domains={"web1": (len(self._done), is_wrong)})
 
+    def more(self) -> Outcome | None:
+        return None
+
 
 def _fails(story: Story) -> bool:
     return bool(play("memory", story, _Side(("save", "reset")), _Side()).unexplained)

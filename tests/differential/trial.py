@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from tests.differential.explanations import explanation_of
+from tests.differential.explanations import explain
 from tests.differential.outcome import Difference, Outcome, differences
 from tests.differential.story import Step, Story, write
 
@@ -23,7 +23,11 @@ class Side(Protocol):
     """One of the two that are compared."""
 
     def do(self, step: Step) -> Outcome:
-        """Do one step, and return when nothing more comes of it."""
+        """Do one step, and return when nothing more is expected of it."""
+        ...
+
+    def more(self) -> Outcome | None:
+        """Return what the step came to after all, if more comes of it; None if it does not."""
         ...
 
 
@@ -50,9 +54,12 @@ class Verdict:
         return f"{lines}unexplained after the last step:\n{differing}"
 
 
+_Carried = dict[str, tuple[object, object]]
+
+
 def compare(
-    arm: str, step: Step, ours: Outcome, theirs: Outcome, carried: dict[str, tuple[object, object]]
-) -> tuple[list[str], list[Difference]]:
+    arm: str, step: Step, ours: Outcome, theirs: Outcome, carried: _Carried
+) -> tuple[list[str], list[Difference], _Carried]:
     """Explain what differs after *step*.
 
     Args:
@@ -60,37 +67,37 @@ def compare(
         step: The step.
         ours: What we made of it.
         theirs: What libvirt made of it.
-        carried: Differences of domains that were explained before and have not changed since;
-            this function keeps it.
+        carried: Differences of domains that were explained after the step before.
 
     Returns:
-        The names of the entries that explained something, and what is unexplained.
+        The names of the entries that explained something, what is unexplained, and *carried* for
+        the next step.
     """
-    names, unexplained, still = list[str](), list[Difference](), dict[str, tuple[object, object]]()
-    for difference in differences(ours, theirs):
+    names, unexplained, still = list[str](), list[Difference](), _Carried()
+    for difference in differences(ours, theirs, are_words_alike=arm == "memory"):
         met = (difference.ours, difference.theirs)
-        entry = explanation_of(arm, step, difference)
-        if carried.get(difference.what) == met:
-            still[difference.what] = met
-        elif entry is None:
+        entries = explain(arm, step, difference)
+        if not entries and carried.get(difference.what) != met:
             unexplained.append(difference)
-        else:
-            names.append(entry.name)
-            if difference.what.startswith("domain "):
-                still[difference.what] = met
-    carried.clear()
-    carried.update(still)
-    return names, unexplained
+            continue
+        names += [entry.name for entry in entries]
+        if difference.what.startswith("domain "):
+            still[difference.what] = met
+    return names, unexplained, still
 
 
 def play(arm: str, story: Story, ours: Side, theirs: Side) -> Verdict:
     """Play *story* until something differs that nothing explains."""
     explained, codes = Counter[str](), list[int]()
-    carried: dict[str, tuple[object, object]] = {}
+    carried = _Carried()
     for step in story:
         their = theirs.do(step)
-        our = ours.do(step)
-        names, unexplained = compare(arm, step, our, their, carried)
+        our: Outcome | None = ours.do(step)
+        names, unexplained, still = list[str](), list[Difference](), carried
+        while our is not None:
+            names, unexplained, still = compare(arm, step, our, their, carried)
+            our = ours.more() if unexplained else None
+        carried = still
         explained.update(names)
         codes.append(their.code)
         if unexplained:
