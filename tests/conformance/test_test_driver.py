@@ -20,7 +20,6 @@ class TestTestDriver(ConformanceSuite):
         events={
             "start_managed_save": ("started booted",),
             "start_saved_paused": ("started booted",),
-            "shutdown_force": ("stopped shutdown",),  # its guest obeys at once, also a paused one
         },
         states={"start_saved_paused": DomainState.RUNNING},
         # It has none of these flags, as libvirt's has none.

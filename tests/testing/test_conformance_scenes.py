@@ -70,6 +70,13 @@ def test_who_lacks_an_operation_or_a_flag_does_not_play_it() -> None:
     assert playable(_profile(Capability.PM_SUSPEND), ("sleep",))
     assert playable(_profile(cues={"sleep": print}), ("sleep",))
     assert playable(_profile(kill=print), ("kill",))
+    assert not playable(_profile(*Capability), ("deaf",))
+    assert playable(_profile(cues={"deaf": print}), ("deaf",))
+
+
+def test_what_has_no_cue_is_known() -> None:
+    assert _profile().uncued == ["deaf", "kill"]
+    assert _profile(kill=print, cues={"deaf": print}).uncued == []
 
 
 def test_a_cue_plays_the_step_in_its_place(tmp_path: Path) -> None:

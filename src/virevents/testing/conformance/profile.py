@@ -44,6 +44,7 @@ LIBVIRT_EVENTS: Final[Mapping[str, Words]] = MappingProxyType(
         "shutdown": ("stopped shutdown",),
         "shutdown_wait": ("stopped shutdown",),
         "shutdown_force": ("stopped destroyed",),
+        "deaf": (),
         "reboot": (),
         "reset": (),
         "destroy": ("stopped destroyed",),
@@ -100,7 +101,9 @@ class Profile:
             as unsupported, or as a bad argument, and lists them at the end of the run.
         cues: How a step is made where the guest must have a part in it, in the step's place:
             "pm_suspend" may answer as the guest's agent while it calls the operation, "sleep"
-            makes the guest go to sleep by itself (without it, it is sent by the operation).
+            makes the guest go to sleep by itself (without it, it is sent by the operation),
+            "deaf" makes it hear its power button no more (without it, what becomes of a shutdown
+            that is not obeyed is not played).
     """
 
     name: str
@@ -117,6 +120,12 @@ class Profile:
     def told(self, scene: str) -> Words:
         """The events that *scene* tells, in their order."""
         return self.events[scene] if scene in self.events else LIBVIRT_EVENTS[scene]
+
+    @property
+    def uncued(self) -> list[str]:
+        """What happens to a guest only by a cue, and has none here."""
+        cues = {"deaf", *(["kill"] if self.kill is None else [])}
+        return sorted(cues - set(self.cues))
 
     @property
     def undeclared(self) -> list[Capability]:

@@ -22,6 +22,7 @@ __all__ = ["REFUSALS", "SCENES", "Refusal", "Scene", "capability_of", "playable"
 # Steps that are no operation of the driver's: something happens to it.
 _KILL: Final = "kill"
 _SLEEP: Final = "sleep"
+_DEAF: Final = "deaf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ SCENES: Final = (
     Scene("resume_first", ("define", "start_paused"), "resume", _RUNNING),
     Scene("shutdown", _STARTED, "shutdown", _SHUTOFF),
     Scene("shutdown_wait", _STARTED, "shutdown_wait", _SHUTOFF),
-    Scene("shutdown_force", (*_STARTED, "suspend"), "shutdown_force", _SHUTOFF),
+    Scene("shutdown_force", (*_STARTED, _DEAF), "shutdown_force", _SHUTOFF),
     Scene("reboot", _STARTED, "reboot", _RUNNING),
     Scene("reset", _STARTED, "reset", _RUNNING),
     Scene("destroy", _STARTED, "destroy", _SHUTOFF),
@@ -158,7 +159,7 @@ def playable(profile: Profile, steps: Sequence[str]) -> bool:
 def _has(profile: Profile, step: str) -> bool:
     if step == _KILL:
         return profile.kill is not None
-    if step == _SLEEP and step in profile.cues:
-        return True
+    if step == _DEAF or (step == _SLEEP and step in profile.cues):
+        return step in profile.cues
     needed = Capability.PM_SUSPEND if step == _SLEEP else capability_of(step)
     return needed in profile.capabilities and step not in profile.refused

@@ -116,11 +116,15 @@ class Stage:
 
     def play(self, step: str) -> None:
         """Do *step*, the guest taking its part where the profile gives it one."""
-        cue = self.profile.cues.get(step)
-        if cue is None:
-            STEPS[step](self)
+        if step in self.profile.cues:
+            self.cue(step)
         else:
-            cue(self.domain())
+            STEPS[step](self)
+
+    def cue(self, step: str) -> None:
+        """Do *step* as the profile says."""
+        assert step in self.profile.cues, f"the profile has no cue {step!r}"
+        self.profile.cues[step](self.domain())
 
     def start_and_let_go(self, bring_up: Callable[[Connection], object]) -> None:
         """Have a connection of its own bring the domain up, with autodestroy, and close."""
@@ -187,6 +191,7 @@ STEPS: Final[Mapping[str, Callable[[Stage], object]]] = {
     "pm_suspend": lambda on: on.domain().pm_suspend(),
     "pm_wakeup": lambda on: on.domain().pm_wakeup(),
     "sleep": lambda on: on.play("pm_suspend"),
+    "deaf": lambda on: on.cue("deaf"),
     "kill": lambda on: on.kill(),
 }
 """What can be done on a stage, to the domain "web1"."""

@@ -7,9 +7,13 @@ machine. Pin ``-accel tcg``: under KVM these guests make no progress on some hos
 
     path = GUESTS["rom-poweroff"].write(tmp_path)     # then: qemu-system-x86_64 -bios path
 
-Immutable: nothing here changes after import.
+One of them, "rom-agent", does what it is told over its serial line: ``AgentLine`` is the other
+end of that.
+
+Immutable, but for an ``AgentLine``: nothing else here changes after import.
 """
 
 from virevents.testing.guests.catalogue import AGENT_READY, GUESTS, AgentCommand, Guest
+from virevents.testing.guests.line import AgentLine
 
-__all__ = ["AGENT_READY", "GUESTS", "AgentCommand", "Guest"]
+__all__ = ["AGENT_READY", "GUESTS", "AgentCommand", "AgentLine", "Guest"]
