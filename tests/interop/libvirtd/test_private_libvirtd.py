@@ -2,6 +2,10 @@
 """The rig itself: a real libvirtd comes, serves both drivers, and leaves nothing."""
 
 import os
+import select
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -43,6 +47,32 @@ def test_nothing_is_left() -> None:
     assert _is_gone(qemu)
     assert _is_gone(daemon)
     assert not libvirtd.base.exists()
+
+
+_HOLDER = """
+import sys
+from tests.interop.libvirtd.private_libvirtd import PrivateLibvirtd
+with PrivateLibvirtd() as libvirtd:
+    print(libvirtd.base, (libvirtd.base / "pid").read_text(), flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_ends_with_the_process_that_holds_it() -> None:
+    """Even one that is killed."""
+    holder = subprocess.Popen(
+        [sys.executable, "-c", _HOLDER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    with holder:
+        assert holder.stdout is not None
+        base, pid = holder.stdout.readline().split()
+        daemon = os.pidfd_open(int(pid))
+        holder.kill()
+    try:
+        assert select.select([daemon], [], [], 30.0)[0]
+    finally:
+        os.close(daemon)
+        shutil.rmtree(base)
 
 
 def test_knows_nothing_of_the_machines_own() -> None:
