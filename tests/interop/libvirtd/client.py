@@ -18,7 +18,7 @@ Connection and Domain, see the tables below. ``on`` names a connection that the 
 
 It imports nothing of this project: python3-libvirt lives in the distribution's interpreter only.
 """
-# mypy: disable-error-code="explicit-any, no-any-return, misc, no-untyped-call"
+# mypy: disable-error-code="explicit-any, no-any-return, misc, no-untyped-call, import-not-found"
 # ruff: noqa: ANN401  # libvirt's bindings have no types
 
 import json
