@@ -102,8 +102,9 @@ class Profile:
         cues: How a step is made where the guest must have a part in it, in the step's place:
             "pm_suspend" may answer as the guest's agent while it calls the operation, "sleep"
             makes the guest go to sleep by itself (without it, it is sent by the operation),
-            "deaf" makes it hear its power button no more (without it, what becomes of a shutdown
-            that is not obeyed is not played).
+            "ready" waits until a guest that was just started can be asked for something, "deaf"
+            makes it hear its power button no more (without it, what becomes of a shutdown that
+            is not obeyed is not played).
     """
 
     name: str

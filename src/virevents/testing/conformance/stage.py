@@ -112,6 +112,8 @@ class Stage:
                 self._start_and_be_ready()
             else:
                 self.play(step)
+            if step == "start" and "ready" in self.profile.cues:
+                self.cue("ready")
             self.expect(*self.profile.told(step))
 
     def play(self, step: str) -> None:
