@@ -11,12 +11,12 @@ it spent on waiting whether something more is told.
 import argparse
 from typing import Final, cast
 
-from tests.conformance.lifecycle.place import NotToldError
 from tests.conformance.lifecycle.recording import GOLDEN, Recording, load, merge, write
 from tests.conformance.lifecycle.scenarios import SCENARIOS
 from tests.conformance.lifecycle.theirs import Theirs
 from tests.interop.libvirtd.private_libvirtd import PrivateLibvirtd
 from tests.interop.libvirtd.stock_client import StockClient
+from virevents.errors import OperationTimeoutError
 
 _TIMES: Final = 3
 
@@ -43,7 +43,7 @@ def _record(names: list[str], times: int, theirs: Theirs, recording: Recording) 
         print(f"{len(names) - number} to go after {name}", flush=True)
         try:
             plays = [theirs.play(SCENARIOS[name]) for _ in range(times)]
-        except NotToldError as error:
+        except OperationTimeoutError as error:
             print(f"  NOT RECORDED: {error}", flush=True)
             return names[number:]
         recording["scenarios"][name] = merge(SCENARIOS[name], plays)

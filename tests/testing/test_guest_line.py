@@ -38,6 +38,16 @@ def test_each_start(line: AgentLine) -> None:
         assert second.recv(10) == b"p"
 
 
+def test_the_guest_of_now_is_told(line: AgentLine) -> None:
+    """A restored guest says nothing when it is there again, and its old end is not told."""
+    with _guest(line) as first:
+        first.sendall(AGENT_READY)
+        line.wait_ready()
+    with _guest(line) as second:
+        line.send(AgentCommand.POWEROFF)  # not waiting for an answer
+        assert second.recv(10) == b"p"
+
+
 def test_each_reset_is_heard_once(line: AgentLine) -> None:
     with _guest(line) as guest:
         guest.sendall(AGENT_READY * 2)

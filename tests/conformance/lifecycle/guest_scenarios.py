@@ -32,21 +32,11 @@ _ACTIONS: Final = (
     Scenario("on_reboot_destroy_reboot", runs(Machine(on_reboot="destroy"), call("reboot"))),
     Scenario("on_reboot_destroy_reset", runs(Machine(on_reboot="destroy"), call("reset"))),
     Scenario("on_both_restart_guest", runs(Machine(on_poweroff="restart"), guest("r"), up())),
-    Scenario(
-        "on_reboot_rename_restart_guest", runs(Machine(on_reboot="rename-restart"), guest("r"))
-    ),
-    Scenario(
-        "on_poweroff_rename_restart_guest", runs(Machine(on_poweroff="rename-restart"), guest("p"))
-    ),
     Scenario("on_crash_restart", runs(Machine(on_crash="restart", has_pvpanic=True), guest("c"))),
     Scenario("on_crash_preserve", runs(Machine(on_crash="preserve", has_pvpanic=True), guest("c"))),
     Scenario(
         "on_crash_coredump_restart",
         runs(Machine(on_crash="coredump-restart", has_pvpanic=True), guest("c")),
-    ),
-    Scenario(
-        "on_crash_rename_restart",
-        runs(Machine(on_crash="rename-restart", has_pvpanic=True), guest("c")),
     ),
     Scenario("panic_transient", (call("create", PANICS), up(), guest("c"))),
     Scenario("panic_without_pvpanic", (*RUNNING, guest("c"))),

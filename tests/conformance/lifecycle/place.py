@@ -8,19 +8,17 @@ Confined to the thread that makes it.
 
 import os
 import resource
-import select
 import shutil
 import signal
-import socket
 import tempfile
 import uuid
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from virevents.testing.guests import AGENT_READY, GUESTS
+from virevents.testing.guests import GUESTS, AgentCommand, AgentLine
 
-__all__ = ["NotToldError", "Place"]
+__all__ = ["Place"]
 
 _QEMU: Final = "qemu-system-x86_64"
 _DISK_SIZE: Final = 1 << 20
@@ -36,10 +34,6 @@ _PROGRAMS: Final = {
 }
 
 
-class NotToldError(AssertionError):
-    """Something that was waited for did not come."""
-
-
 class Place:
     """A temporary folder with all that the scenarios need, and its guests' serial lines.
 
@@ -48,14 +42,15 @@ class Place:
     """
 
     def __init__(self, patience: float) -> None:
-        self._patience: Final = patience
         # Not pytest's: the path of a unix socket is short.
         self._temporary: Final = tempfile.TemporaryDirectory(prefix="vcf", dir="/tmp")
         self.folder: Final = Path(self._temporary.name)
         self.firmware: Final = GUESTS["rom-agent"].write(self.folder)
         self.qemu: Final = Path(shutil.which(_QEMU) or "/usr/bin/" + _QEMU)
         self._uuids: Final = {number: str(uuid.uuid4()) for number in (1, 2, 3)}
-        self._lines: Final = {name: _Line(self.serial(name), patience) for name in _NAMES}
+        self._lines: Final = {
+            name: AgentLine(self.serial(name), patience=patience) for name in _NAMES
+        }
         for name, script in _PROGRAMS.items():
             program = self.folder / name
             program.write_text("#!/bin/sh\n" + script.format(qemu=self.qemu))
@@ -114,12 +109,11 @@ class Place:
 
     def _act_guest(self, letter: str, name: str = "web1") -> None:
         """Have the guest do what the letter says, and wait until it has read it."""
-        self._lines[name].send(letter.encode())
-        self._lines[name].wait_for(letter.encode())
+        self._lines[name].tell(AgentCommand(letter))
 
     def _act_later(self, letter: str, name: str = "web1") -> None:
         """Send a letter to a guest that cannot read it yet."""
-        self._lines[name].send(letter.encode())
+        self._lines[name].send(AgentCommand(letter))
 
     def _act_signal(self, number: str, identity: int = 1) -> None:
         """Send a signal to the domain's QEMU."""
@@ -139,69 +133,3 @@ class Place:
     def _act_spoil(self, name: str) -> None:
         """Write something into a file that is not what it should hold."""
         (self.folder / name).write_bytes(b"no image at all, and long enough to hold a header" * 99)
-
-
-class _Line:
-    """The far end of a serial line: QEMU connects to it, again whenever it is started."""
-
-    def __init__(self, path: Path, patience: float) -> None:
-        self._patience: Final = patience
-        self._listener: Final = socket.socket(socket.AF_UNIX)
-        self._listener.bind(str(path))
-        self._listener.listen()
-        self._listener.setblocking(False)
-        self._connection: socket.socket | None = None
-        self._heard = b""
-
-    def close(self) -> None:
-        self._listener.close()
-        if self._connection is not None:
-            self._connection.close()
-
-    def wait_ready(self) -> None:
-        self.wait_for(AGENT_READY)
-
-    def wait_for(self, wanted: bytes) -> None:
-        """Take what is heard, up to *wanted*."""
-        while wanted not in self._heard:
-            self._hear(self._patience, f"the guest says {wanted!r}")
-        self._heard = self._heard.partition(wanted)[2]
-
-    def send(self, letter: bytes) -> None:
-        while self._connection is None:
-            self._hear(self._patience, "QEMU connects its serial line")
-        self._catch_up()
-        self._connection.sendall(letter)
-
-    def _catch_up(self) -> None:
-        """Take a connection that is there already: QEMU's of now."""
-        while select.select([self._listener], [], [], 0)[0]:
-            self._accept()
-
-    def _hear(self, patience: float, what: str) -> None:
-        watched = [self._listener] if self._connection is None else [self._connection]
-        if self._connection is not None:
-            watched.append(self._listener)
-        ready = select.select(watched, [], [], patience)[0]
-        if not ready:
-            raise NotToldError(f"{what}: not within {patience} s (heard {self._heard!r})")
-        if self._connection in ready:
-            self._read()
-        elif self._listener in ready:
-            self._accept()
-
-    def _accept(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-        self._connection = self._listener.accept()[0]
-
-    def _read(self) -> None:
-        assert self._connection is not None
-        try:
-            told = self._connection.recv(4096)
-        except ConnectionResetError:
-            told = b""
-        self._heard += told
-        if not told:
-            self._connection.close()
-            self._connection = None

@@ -101,7 +101,6 @@ _ENDS: Final = (
     Scenario("destroy_transient_twice", (*TRANSIENT, call("destroy"), call("destroy"))),
     Scenario("shutdown_paused_then_resume", (*PAUSED, call("shutdown"), call("resume"))),
     Scenario("shutdown_transient", (*TRANSIENT, call("shutdown"))),
-    Scenario("shutdown_by_agent_without_one", (*RUNNING, call("shutdown", "web1", agent=True))),
     Scenario("shutdown_after_undefine", (*RUNNING, call("undefine"), call("shutdown"))),
     Scenario("poweroff_transient", (*TRANSIENT, guest("p"))),
     Scenario("poweroff_then_start", (*RUNNING, guest("p"), call("start"), up())),

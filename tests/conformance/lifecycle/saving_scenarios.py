@@ -132,10 +132,6 @@ _DUMPS: Final = (
     Scenario("core_dump_live", (*RUNNING, call("core_dump", "web1", DUMP, live=True))),
     Scenario("core_dump_crash", (*RUNNING, call("core_dump", "web1", DUMP, crash=True))),
     Scenario("core_dump_reset", (*RUNNING, call("core_dump", "web1", DUMP, reset=True), up())),
-    Scenario(
-        "core_dump_memory_only",
-        (*RUNNING, call("core_dump", "web1", DUMP, memory_only=True)),
-    ),
     Scenario("core_dump_paused", (*PAUSED, call("core_dump", "web1", DUMP))),
     Scenario("core_dump_crash_paused", (*PAUSED, call("core_dump", "web1", DUMP, crash=True))),
     Scenario("core_dump_reset_paused", (*PAUSED, call("core_dump", "web1", DUMP, reset=True))),
@@ -143,10 +139,6 @@ _DUMPS: Final = (
         "core_dump_crash_transient", (*TRANSIENT, call("core_dump", "web1", DUMP, crash=True))
     ),
     Scenario("core_dump_to_nowhere", (*RUNNING, call("core_dump", "web1", "FOLDER/no/core"))),
-    Scenario(
-        "core_dump_live_and_crash",
-        (*RUNNING, call("core_dump", "web1", DUMP, live=True, crash=True)),
-    ),
 )
 
 ALL: Final = (*_SAVES, *_DUMPS)

@@ -13,6 +13,7 @@ from tests.conformance.lifecycle.place import Place
 from tests.conformance.lifecycle.scenario import Scenario, Step
 from tests.interop.libvirtd.private_libvirtd import PrivateLibvirtd
 from tests.interop.libvirtd.stock_client import StockClient, StockEvent
+from virevents.model import EventId
 
 __all__ = ["Theirs"]
 
@@ -22,6 +23,9 @@ _QUIET: Final = 0.6
 # What concerns no QEMU is told before its call returns.
 _AT_ONCE: Final = frozenset({"define", "rename", "set_autostart", "is_autostarted", "open", "up"})
 _PATIENCE: Final = 20.0
+
+# Our words for libvirt's names: it writes PMSUSPEND without a separator.
+_EVENT_IDS: Final = {str(event_id).replace("-", ""): str(event_id) for event_id in EventId}
 
 
 class Theirs:
@@ -63,7 +67,10 @@ class Theirs:
         return Outcome(
             code=code,
             text=place.without_addresses(text),
-            events=[told(event.event_id, event.name, event.values, place) for event in events],
+            events=[
+                told(_EVENT_IDS[event.event_id.replace("-", "")], event.name, event.values, place)
+                for event in events
+            ],
             domains={
                 name: facts(
                     state, reason, is_active=number > 0, is_persistent=lasts, has_managed_save=saved

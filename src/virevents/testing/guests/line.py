@@ -71,12 +71,21 @@ class AgentLine:
         Raises:
             OperationTimeoutError: It does not read it, or there is no guest.
         """
-        letter = command.encode()
+        self.send(command)
+        self._wait_for(command.encode())
+
+    def send(self, command: AgentCommand) -> None:
+        """Send *command* to a guest that may read it later: a paused one when it runs again.
+
+        Raises:
+            OperationTimeoutError: There is no guest.
+        """
+        while self._take(0.0):
+            pass  # the guest may have been started again meanwhile
         self._wait_for(b"")
         if self._guest is not None:
             with suppress(BrokenPipeError, ConnectionResetError):  # then no answer comes either
-                self._guest.sendall(letter)
-        self._wait_for(letter)
+                self._guest.sendall(command.encode())
 
     def close(self) -> None:
         """Hang up."""
@@ -101,16 +110,20 @@ class AgentLine:
         """Listen until the guest said *wanted*; nothing wanted is that there be a guest."""
         deadline = monotonic() + self._patience
         while self._guest is None or wanted not in self._heard:
-            ready = self._ready(deadline - monotonic())
-            if not ready:
+            if not self._take(deadline - monotonic()):
                 text = f"{self.path}: the guest did not say {wanted!r} in {self._patience:g} s"
                 raise OperationTimeoutError(text)
-            if self._guest is not None and self._guest.fileno() in ready:
-                self._listen(self._guest)
-            if self._server.fileno() in ready:
-                self._hang_up()
-                self._guest, _ = self._server.accept()
         del self._heard[: self._heard.find(wanted) + len(wanted)]
+
+    def _take(self, seconds: float) -> bool:
+        """Take what is said, and who connects, within so many seconds; False if nothing came."""
+        ready = self._ready(seconds)
+        if self._guest is not None and self._guest.fileno() in ready:
+            self._listen(self._guest)
+        if self._server.fileno() in ready:
+            self._hang_up()
+            self._guest, _ = self._server.accept()
+        return bool(ready)
 
     def _ready(self, seconds: float) -> set[int]:
         poll = select.poll()
