@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +14,7 @@ from virevents.definition import DomainDefinition, DomainType, Features, to_xml
 from virevents.dispatch import Callback, Filter
 from virevents.drivers import ConnectionUri, Driver, DriverContext
 from virevents.drivers.qemu import QEMU
+from virevents.errors import ClosedError, DomainNotFoundError, StateError
 from virevents.loop import LoopThread
 from virevents.model import DomainEvent, LifecycleEvent
 from virevents.testing.guests import GUESTS
@@ -94,6 +95,12 @@ class Bench:
         (pid,) = (pid for pid in qemu_children() if name_of(pid) == name)
         return pid
 
+    def end_all(self) -> None:
+        """Destroy what runs: a QEMU outlives its driver."""
+        for domain in self.driver.domains(active=True):
+            with suppress(ClosedError, DomainNotFoundError, StateError):
+                self.driver.destroy(domain.uuid)
+
     def kill(self, number: signal.Signals, name: str = "web1") -> None:
         os.kill(self.pid(name), number)
 
@@ -129,6 +136,7 @@ def bench(root: Path) -> Iterator[Bench]:
         try:
             yield made
         finally:
+            made.end_all()
             made.driver.close()
             assert qemu_children() == []
             assert list((root / "run").iterdir()) == []

@@ -6,23 +6,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from virevents.drivers.qemu.ending import Ending, Sign, Step
-from virevents.model import ShutoffReason, StoppedDetail
+from virevents.drivers.qemu.transitions import Happening
 
-S, P, D, E, X, T = (
+S, P, V, D, E, X, T = (
     Sign.SHUTDOWN,
     Sign.PANICKED,
+    Sign.SAVED,
     Sign.DESTROY,
     Sign.STREAM_END,
     Sign.EXIT,
     Sign.DEADLINE,
 )
-EVERY_SIGN = (S, P, D, E, X, T)
+EVERY_SIGN = (S, P, V, D, E, X, T)
 orders = st.lists(st.sampled_from(EVERY_SIGN), max_size=12)
 
-SHUTDOWN = (StoppedDetail.SHUTDOWN, ShutoffReason.SHUTDOWN)
-DESTROYED = (StoppedDetail.DESTROYED, ShutoffReason.DESTROYED)
-CRASHED = (StoppedDetail.CRASHED, ShutoffReason.CRASHED)
-FAILED = (StoppedDetail.FAILED, ShutoffReason.CRASHED)
+SHUTDOWN = Happening.SHUT_DOWN
+DESTROYED = Happening.DESTROYED
+CRASHED = Happening.CRASHED
+FAILED = Happening.FAILED
+SAVED = Happening.SAVED
 
 
 def steps(*signs: Sign) -> list[Step]:
@@ -30,7 +32,7 @@ def steps(*signs: Sign) -> list[Step]:
     return [ending.put(sign) for sign in signs]
 
 
-def verdict(*signs: Sign) -> tuple[StoppedDetail, ShutoffReason]:
+def verdict(*signs: Sign) -> Happening:
     ending = Ending()
     assert [ending.put(sign) for sign in signs][-1] is Step.CONCLUDE
     return ending.verdict
@@ -55,11 +57,12 @@ def verdict(*signs: Sign) -> tuple[StoppedDetail, ShutoffReason]:
         ((S, P, E, X), CRASHED),
         ((P, D, S, E, X), DESTROYED),
         ((D, P, S, E, X), DESTROYED),
+        ((V, S, E, X), SAVED),
+        ((V, E, X), SAVED),
+        ((V, D, E, X), DESTROYED),
     ],
 )
-def test_first_cause(
-    signs: tuple[Sign, ...], expected: tuple[StoppedDetail, ShutoffReason]
-) -> None:
+def test_first_cause(signs: tuple[Sign, ...], expected: Happening) -> None:
     assert verdict(*signs) == expected
 
 

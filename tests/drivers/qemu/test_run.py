@@ -20,7 +20,7 @@ from tests.drivers.qemu.harness import (
     in_threads,
     qemu_children,
 )
-from virevents.drivers.qemu import driver, run
+from virevents.drivers.qemu import controls, run
 from virevents.errors import MonitorError, OperationFailedError
 from virevents.model import DomainState, ShutoffReason
 
@@ -37,8 +37,7 @@ def uvloop_has_its_own() -> None:
 def fakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     for name in ("_EXIT_WITHIN", "_STREAM_END_WITHIN"):
         monkeypatch.setattr(run, name, SHORT)
-    for name in ("_DESTROY_PATIENCE", "_CLOSE_PATIENCE"):
-        monkeypatch.setattr(driver, name, SHORT)
+    monkeypatch.setattr(controls, "_DESTROY_PATIENCE", SHORT)
     with bench(tmp_path) as opened:
         yield opened
 
@@ -81,7 +80,8 @@ def test_silent_failure(
     assert fakes.driver.domain_state(uuid) == (DomainState.SHUTOFF, ShutoffReason.FAILED)
     assert qemu_children() == []
     fakes.driver.undefine(uuid)
-    expected = ["defined added", "undefined removed"]
+    errors = ["control-error"] if mode == "mute" else []
+    expected = ["defined added", *errors, "undefined removed"]
     assert fakes.told.wait_for("undefined removed", name=mode) == expected
 
 
@@ -92,9 +92,11 @@ def test_silent_failure_when_it_is_destroyed_on_its_way(
     is_on_its_way = threading.Event()
     boot = run.QemuRun.boot
 
-    async def boot_and_say(started: run.QemuRun, monitor: socket.socket, *, paused: bool) -> None:
+    async def boot_and_say(
+        started: run.QemuRun, monitor: socket.socket, startup: run.Startup
+    ) -> None:
         is_on_its_way.set()
-        await boot(started, monitor, paused=paused)
+        await boot(started, monitor, startup)
 
     monkeypatch.setattr(run.QemuRun, "boot", boot_and_say)
 
@@ -107,7 +109,7 @@ def test_silent_failure_when_it_is_destroyed_on_its_way(
         fakes.driver.destroy(uuid)
 
     in_threads(start, destroy)
-    assert fakes.told.words("mute") == ["defined added"]
+    assert fakes.told.wait_for("control-error", name="mute") == ["defined added", "control-error"]
 
 
 def test_a_start_whose_guest_is_over_at_once_is_a_start(fakes: Bench) -> None:

@@ -99,11 +99,13 @@ def _monitor(resources: Resources) -> Iterator[str]:
 def _actions(definition: DomainDefinition) -> Iterator[str]:
     ends = definition.on_reboot is LifecycleAction.DESTROY
     told: dict[str, bool | int | str | None] = {
+        # A guest that is off, or has crashed, waits for us: to be ended, or rebooted, or dumped.
+        "shutdown": "pause",
+        "panic": "pause",
         "reboot": "shutdown" if ends else None,
         "watchdog": watchdog_action(definition),
     }
-    if any(told.values()):
-        yield from in_pairs("-action", "", told)
+    yield from in_pairs("-action", "", told)
 
 
 def _devices(definition: DomainDefinition, resources: Resources) -> Iterator[Piece]:

@@ -34,7 +34,6 @@ __all__ = ["QemuDriver", "open_embedded"]
 
 _log: Final = logging.getLogger("virevents.drivers.qemu")
 
-_CLOSE_PATIENCE: Final = 2.0
 _CLOSE_WITHIN: Final = 5.0
 
 
@@ -70,10 +69,12 @@ class QemuDriver(Driver):
             Capability.SUSPEND,
             Capability.RESUME,
             Capability.SHUTDOWN,
+            Capability.REBOOT,
             Capability.RESET,
             Capability.DESTROY,
             Capability.RENAME,
             Capability.SET_AUTOSTART,
+            Capability.PM_WAKEUP,
         }
     )
 
@@ -98,13 +99,13 @@ class QemuDriver(Driver):
             _log.error("a definition is left alone: %s", error)
 
     def close(self) -> None:
-        """End every QEMU (SIGTERM, then SIGKILL), then let the directory go."""
+        """Let every QEMU go on without us, then the directory go."""
         self._estate.close()
         deadline = monotonic() + _CLOSE_WITHIN
         runs = [run for domain in self._estate.domains.snapshot() if (run := run_of(domain))]
         try:
             for run in runs:
-                self._controls.begin_destroy(run, _CLOSE_PATIENCE)
+                self.context.loop.call(run.detach)
         except LoopStoppedError:
             _log.exception("%s: the loop stopped before its driver was closed", self.uri)
         for run in runs:
@@ -226,6 +227,18 @@ class QemuDriver(Driver):
     def destroy(self, uuid: str, *, graceful: bool = False) -> None:
         """Stop the domain now: SIGTERM, and SIGKILL if QEMU does not obey within 5 s."""
         self._controls.destroy(uuid, graceful=graceful)
+
+    def destroy_owned(self, owner: object) -> None:
+        """Destroy what was started with this owner."""
+        self._controls.destroy_owned(owner)
+
+    def reboot(self, uuid: str) -> None:
+        """Press the power button and make a reboot of the power-off that follows."""
+        self._controls.reboot(uuid)
+
+    def pm_wakeup(self, uuid: str) -> None:
+        """Wake a guest that sleeps."""
+        self._controls.pm_wakeup(uuid)
 
 
 def _persistent(definition: DomainDefinition) -> QemuDomain:

@@ -20,12 +20,13 @@ Invariants, each with a test of its name in ``tests/drivers/qemu/test_ending.py`
     first_cause     what made it end decides; what came after the end was certain does not
 """
 
+from collections.abc import Mapping
 from enum import Enum, auto
-from typing import Final, NamedTuple
+from typing import Final
 
-from virevents.model import ShutoffReason, StoppedDetail
+from virevents.drivers.qemu.transitions import Happening
 
-__all__ = ["Ending", "Sign", "Step", "Verdict"]
+__all__ = ["Ending", "Sign", "Step"]
 
 
 class Sign(Enum):
@@ -34,7 +35,9 @@ class Sign(Enum):
     SHUTDOWN = auto()
     """The monitor's event SHUTDOWN, which may come more than once."""
     PANICKED = auto()
-    """The monitor's event GUEST_PANICKED with an action that ends QEMU."""
+    """The guest's crash is to be its end: QEMU is about to be ended."""
+    SAVED = auto()
+    """The state was saved: QEMU is about to be ended."""
     DESTROY = auto()
     """Somebody asked for the domain to be destroyed; the signal is about to be sent."""
     STREAM_END = auto()
@@ -59,18 +62,12 @@ class Step(Enum):
     """It is over: take the verdict."""
 
 
-class Verdict(NamedTuple):
-    """How the domain stopped: the event's detail, and the reason of the state shutoff."""
-
-    detail: StoppedDetail
-    reason: ShutoffReason
-
-
-_CRASHED: Final = Verdict(StoppedDetail.CRASHED, ShutoffReason.CRASHED)
-_DESTROYED: Final = Verdict(StoppedDetail.DESTROYED, ShutoffReason.DESTROYED)
-_SHUT_DOWN: Final = Verdict(StoppedDetail.SHUTDOWN, ShutoffReason.SHUTDOWN)
-# QEMU went without a word (libvirt: a monitor's EOF without SHUTDOWN).
-_FAILED: Final = Verdict(StoppedDetail.FAILED, ShutoffReason.CRASHED)
+_VERDICTS: Final[Mapping[Sign, Happening]] = {
+    Sign.DESTROY: Happening.DESTROYED,
+    Sign.PANICKED: Happening.CRASHED,
+    Sign.SAVED: Happening.SAVED,
+    Sign.SHUTDOWN: Happening.SHUT_DOWN,
+}
 
 
 class Ending:
@@ -96,13 +93,11 @@ class Ending:
         return not self._seen.isdisjoint({Sign.STREAM_END, Sign.EXIT})
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> Happening:
         """How it ended, as far as is known; final once `is_over`."""
-        return {
-            Sign.DESTROY: _DESTROYED,
-            Sign.PANICKED: _CRASHED,
-            Sign.SHUTDOWN: _SHUT_DOWN,
-        }.get(self._cause or Sign.EXIT, _FAILED)
+        if self._cause is None:
+            return Happening.FAILED  # QEMU went without a word
+        return _VERDICTS[self._cause]
 
     def put(self, sign: Sign) -> Step:
         """Take in *sign* and return what to do next."""

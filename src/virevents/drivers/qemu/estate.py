@@ -14,6 +14,7 @@ Invariants, each with a test of its name in ``tests/drivers/qemu/test_estate.py`
     closed            after `close` no run begins
 """
 
+import logging
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Final, TypeVar
@@ -25,16 +26,26 @@ from virevents.drivers.qemu.directory import DomainDirectory
 from virevents.drivers.qemu.run import QemuDomain, QemuRun
 from virevents.drivers.qemu.sweeping import Sweeper
 from virevents.drivers.uri import ConnectionUri
-from virevents.errors import ClosedError, HostError, StateError
+from virevents.errors import (
+    ClosedError,
+    HostError,
+    LoopStoppedError,
+    StateError,
+    VireventsError,
+)
 from virevents.model import UNKNOWN_CAUSE, Cause, Detail, DomainState, Lifecycle, LifecycleEvent
-from virevents.sync import DRIVER, RankedLock
+from virevents.sync import DRIVER, RankedLock, primitives
 
 __all__ = ["Estate", "disk", "invalid", "run_of", "state_of"]
 
 T = TypeVar("T")
 
-# Longer than the deadlines of the steps within, which tell better what was waited for.
-_CALL_WITHIN: Final = 75.0
+_log: Final = logging.getLogger("virevents.drivers.qemu")
+
+# How long a monitor command may take. libvirt waits for ever; a hang shows in nothing else.
+_ANSWER_WITHIN: Final = 30.0
+# Added to the deadlines of the steps within, which tell better what was waited for.
+_MORE: Final = 45.0
 
 
 class Estate:
@@ -60,6 +71,9 @@ class Estate:
         self.state: Final = state
         self.domains: Final[DomainList[QemuDomain]] = DomainList()
         self.sweeper: Final = Sweeper(context.loop)
+        self.answer_within: Final = float(uri.parameter("monitor_timeout") or _ANSWER_WITHIN)
+        # Dumps a guest's memory by itself; set once, before the driver is opened.
+        self.auto_dump: Callable[[QemuDomain, QemuRun], None] | None = None
         self._lock: Final = RankedLock(DRIVER)
         self._last_id = 0  # guarded by _lock
         self._is_closed = False  # one way: False to True, read without
@@ -125,14 +139,38 @@ class Estate:
         self,
         make: Callable[[], Coroutine[object, object, T]],
         what: str,
-        within: float = _CALL_WITHIN,
+        within: float | None = None,
     ) -> T:
         """Run a coroutine on the loop thread and wait for it, holding nothing but a turn."""
-        return self.context.loop.run(make, timeout=within, what=what)
+        timeout = self.answer_within + _MORE if within is None else within
+        return self.context.loop.run(make, timeout=timeout, what=what)
 
-    def execute(self, run: QemuRun, command: str) -> None:
-        """Have a run's monitor execute *command*."""
-        self.on_loop(lambda: run.execute(command), f"the monitor command {command}")
+    def dump_then(self, domain: QemuDomain, run: QemuRun, done: Callable[[], None]) -> None:
+        """Dump the guest's memory on a thread of its own, then have the loop call *done*.
+
+        On the thread, as in any call, the domain's turn is held. A dump that fails is logged, and
+        what was to follow it follows.
+        """
+        primitives().start_thread(
+            f"virevents-dump-{run.pid}", lambda: self._dump(domain, run, done)
+        )
+
+    def _dump(self, domain: QemuDomain, run: QemuRun, done: Callable[[], None]) -> None:
+        try:
+            if self.auto_dump is not None:
+                with domain.turn:
+                    self.state.make_room()
+                    self.auto_dump(domain, run)
+        except (VireventsError, OSError) as error:
+            _log.error("could not dump the memory of %s: %s", domain.identity.name, error)
+        finally:
+            self._tell_loop(done)
+
+    def _tell_loop(self, done: Callable[[], None]) -> None:
+        try:
+            self.context.loop.call(done)
+        except LoopStoppedError as error:
+            _log.debug("after the loop's end: %s", error)
 
 
 def run_of(domain: QemuDomain) -> QemuRun | None:

@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What a QMP event means: the domain's new state, its domain events, a sign of its end.
+"""What a QMP event means: the domain's new state, its domain events, what is to be done.
 
-A pure function, so that the recorded logs of a real QEMU can be replayed through it.
+A pure function over the table of ``transitions``, so that the recorded logs of a real QEMU can be
+replayed through it.
 
 QEMU's STOP and RESUME carry no cause. The cause of a STOP is the event just before it
 (BLOCK_IO_ERROR, WATCHDOG, GUEST_PANICKED or SHUTDOWN; seen in every recorded log, at most 0.4 ms
 earlier), so as in libvirt the cause speaks: it changes the state, and the STOP that follows finds
-the domain stopped already and says nothing. A STOP that finds it running was asked for.
+the domain stopped already and says nothing. A STOP that finds it running was asked for, and who
+asked noted why before.
 
-The table follows ``qemu_process.c`` of libvirt: which event and detail, and in which order.
+QEMU runs with ``-no-shutdown``: a guest that powers off is paused there and waits for us. What
+libvirt calls a fake reboot is made of that: the power-off is not told, the machine is reset and
+continued, and all that anybody hears is the event "reboot".
 
 Immutable: functions without state; the caller holds the domain's lock.
 
@@ -17,91 +21,29 @@ Invariants, each with a test of its name in ``tests/drivers/qemu/test_events.py`
     robust        any message of the monitor gives an effect, never an exception
     idempotent    an event that tells what is known already makes no event
     start_first   nothing is told of a domain before its start is
+    cause         what a call asked for is that call's doing, a guest's is the guest's
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Final
 
+from virevents.definition import LifecycleAction
+from virevents.drivers.qemu.device_events import DEVICE_HANDLERS, Data
 from virevents.drivers.qemu.ending import Sign
+from virevents.drivers.qemu.scene import NOTHING, Course, Effect, Reaction, Scene
+from virevents.drivers.qemu.transitions import Happening, Phase
 from virevents.model import (
-    BalloonChangeEvent,
-    CrashedDetail,
-    CrashedReason,
-    Detail,
     DomainEvent,
-    DomainIdentity,
-    DomainState,
-    Lifecycle,
-    LifecycleEvent,
-    PausedReason,
     PMSuspendDiskEvent,
-    PMSuspendedDetail,
-    PMSuspendedReason,
     PMSuspendEvent,
     PMWakeupEvent,
     RebootEvent,
-    ResumedDetail,
-    RTCChangeEvent,
-    RunningReason,
-    ShutdownDetail,
-    ShutdownReason,
-    StartedDetail,
-    StateAndReason,
-    SuspendedDetail,
     WatchdogAction,
     WatchdogEvent,
 )
 
-__all__ = ["STARTING_UP", "Effect", "Scene", "interpret"]
-
-STARTING_UP: Final = StateAndReason(DomainState.PAUSED, PausedReason.STARTING_UP)
-"""The state of a domain from its QEMU's start to the first RESUME."""
-
-_BYTES_IN_KIB: Final = 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """What an event meets.
-
-    Attributes:
-        domain: The domain.
-        state: The state it is in.
-        time: The wall clock's time, for the domain events.
-    """
-
-    domain: DomainIdentity
-    state: StateAndReason
-    time: float
-
-    def lifecycle(self, event: Lifecycle, detail: Detail) -> LifecycleEvent:
-        """Make a lifecycle event of this domain, now."""
-        return LifecycleEvent(self.domain, event, detail, self.time)
-
-    @property
-    def is_running(self) -> bool:
-        """Whether the domain runs."""
-        return self.state.state is DomainState.RUNNING
-
-
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """What the driver has to do about an event, under the domain's lock.
-
-    Attributes:
-        state: The new state, or None if it stays.
-        events: The domain events to push, in order.
-        sign: What it tells about the end of QEMU.
-    """
-
-    state: StateAndReason | None = None
-    events: tuple[DomainEvent, ...] = ()
-    sign: Sign | None = None
-
-
-_NOTHING: Final = Effect()
-_Data = Mapping[str, object]
+__all__ = ["after_crash", "interpret"]
 
 
 def interpret(message: Mapping[str, object], scene: Scene) -> Effect:
@@ -109,125 +51,146 @@ def interpret(message: Mapping[str, object], scene: Scene) -> Effect:
     name = message.get("event")
     handler = _HANDLERS.get(name) if isinstance(name, str) else None
     if handler is None:
-        return _NOTHING
+        return NOTHING
     data = message.get("data")
     effect = handler(data if isinstance(data, dict) else {}, scene)
-    if scene.state == STARTING_UP and handler is not _on_resume:
+    if scene.phase is Phase.STARTING and handler is not _on_resume:
         # Nobody has been told of the start yet: an end now is a start that failed.
         return Effect(sign=effect.sign)
     return effect
 
 
-def _on_resume(_data: _Data, scene: Scene) -> Effect:
+def _on_resume(_data: Data, scene: Scene) -> Effect:
     """The first RESUME is the start; later ones end a pause."""
-    resumed = scene.lifecycle(Lifecycle.RESUMED, ResumedDetail.UNPAUSED)
-    if scene.state == STARTING_UP:
-        started = scene.lifecycle(Lifecycle.STARTED, StartedDetail.BOOTED)
-        booted = StateAndReason(DomainState.RUNNING, RunningReason.BOOTED)
-        return Effect(booted, (resumed, started))
-    if scene.state.state in {DomainState.PAUSED, DomainState.CRASHED}:
-        return Effect(StateAndReason(DomainState.RUNNING, RunningReason.UNPAUSED), (resumed,))
-    return _NOTHING
+    reason = scene.asked.run
+    if scene.phase is Phase.STARTING:
+        effect = scene.happen(Happening.BOOTED, is_asked=True)
+    else:
+        is_asked = reason is not None
+        effect = scene.happen(Happening.PROCESSORS_RUN, is_asked=is_asked, reason=reason)
+    return replace(effect, asked=replace(scene.asked, run=None))
 
 
-def _suspend(
-    scene: Scene, reason: PausedReason, detail: SuspendedDetail, *others: DomainEvent
-) -> Effect:
-    if not scene.is_running:
-        return Effect(events=others)
-    suspended = scene.lifecycle(Lifecycle.SUSPENDED, detail)
-    return Effect(StateAndReason(DomainState.PAUSED, reason), (*others, suspended))
+def _on_stop(_data: Data, scene: Scene) -> Effect:
+    """Silent during a reboot: who looks sees a running domain all the while."""
+    if scene.course is not Course.NORMAL:
+        return NOTHING
+    reason = scene.asked.pause
+    is_asked = reason is not None
+    effect = scene.happen(Happening.PROCESSORS_STOPPED, is_asked=is_asked, reason=reason)
+    return replace(effect, asked=replace(scene.asked, pause=None))
 
 
-def _on_stop(_data: _Data, scene: Scene) -> Effect:
-    return _suspend(scene, PausedReason.USER, SuspendedDetail.PAUSED)
-
-
-def _on_block_io_error(data: _Data, scene: Scene) -> Effect:
-    if data.get("action") != "stop":
-        return _NOTHING
-    return _suspend(scene, PausedReason.IOERROR, SuspendedDetail.IOERROR)
-
-
-def _on_watchdog(data: _Data, scene: Scene) -> Effect:
+def _on_watchdog(data: Data, scene: Scene) -> Effect:
     word = data.get("action")
     action = _WATCHDOG_ACTIONS.get(word) if isinstance(word, str) else None
     if action is None:
-        return _NOTHING
+        return NOTHING
     fired = WatchdogEvent(scene.domain, action, scene.time)
-    if action is WatchdogAction.PAUSE:
-        return _suspend(scene, PausedReason.WATCHDOG, SuspendedDetail.WATCHDOG, fired)
-    return Effect(events=(fired,))
+    if action is not WatchdogAction.PAUSE:
+        return Effect(events=(fired,))
+    paused = scene.happen(Happening.WATCHDOG)
+    reaction = Reaction.DUMP_AND_RUN if scene.policy.dumps_on_watchdog else None
+    return replace(paused, events=(fired, *paused.events), reaction=reaction)
 
 
-def _on_shutdown(data: _Data, scene: Scene) -> Effect:
-    """Repeats say nothing, nor does the SHUTDOWN that follows a panic."""
-    if scene.state.state in {DomainState.SHUTDOWN, DomainState.CRASHED}:
+def _on_shutdown(data: Data, scene: Scene) -> Effect:
+    """The guest or the host ended it; the guest's may be the beginning of a reboot."""
+    if scene.phase is Phase.STARTING:
         return Effect(sign=Sign.SHUTDOWN)
-    by_guest = data.get("guest")
-    detail = ShutdownDetail.FINISHED  # a QEMU too old to say on whose wish
-    if isinstance(by_guest, bool):
-        detail = ShutdownDetail.GUEST if by_guest else ShutdownDetail.HOST
-    state = StateAndReason(DomainState.SHUTDOWN, ShutdownReason.UNKNOWN)
-    return Effect(state, (scene.lifecycle(Lifecycle.SHUTDOWN, detail),), Sign.SHUTDOWN)
+    if scene.phase is Phase.ENDING or scene.course is Course.ENDING:
+        return NOTHING  # it comes twice, or we are ending it
+    if data.get("guest") is True:
+        return _on_guest_off(data.get("reason"), scene)
+    happening = Happening.OFF_UNSAID
+    if data.get("guest") is False:
+        is_signal = data.get("reason") == "host-signal"
+        happening = Happening.SIGNALLED if is_signal else Happening.COMMANDED
+    return _on_host_off(happening, scene)
 
 
-def _on_panic(data: _Data, scene: Scene) -> Effect:
-    """With the action "run" the guest goes on; "pause" and "poweroff" are its end."""
-    panicked = scene.lifecycle(Lifecycle.CRASHED, CrashedDetail.PANICKED)
-    if data.get("action") == "run":
-        return Effect(events=(panicked,))
-    if scene.state.state is DomainState.CRASHED:
-        return _NOTHING
-    state = StateAndReason(DomainState.CRASHED, CrashedReason.PANICKED)
-    return Effect(state, (panicked,), Sign.PANICKED)
+def _on_guest_off(reason: object, scene: Scene) -> Effect:
+    if scene.course is Course.REBOOTING:
+        return NOTHING  # the same power-off again
+    if _is_reboot(scene) and reason != "guest-reset":
+        return Effect(course=Course.REBOOTING, reaction=Reaction.REBOOT)
+    is_asked = scene.asked.power_off or scene.asked.reboot
+    told = scene.happen(Happening.GUEST_OFF, is_asked=is_asked)
+    return replace(told, sign=Sign.SHUTDOWN, reaction=Reaction.END, end_cause=told.cause)
 
 
-def _on_crash_loaded(_data: _Data, scene: Scene) -> Effect:
-    return Effect(events=(scene.lifecycle(Lifecycle.CRASHED, CrashedDetail.CRASHLOADED),))
+def _is_reboot(scene: Scene) -> bool:
+    return scene.asked.reboot or scene.policy.on_poweroff is LifecycleAction.RESTART
 
 
-def _on_reset(_data: _Data, scene: Scene) -> Effect:
-    return Effect(events=(RebootEvent(scene.domain, scene.time),))
+def _on_host_off(happening: Happening, scene: Scene) -> Effect:
+    """By a signal or a command. libvirt tells of neither where a power-off means a reboot."""
+    asked = scene.asked
+    is_asked = asked.destroy or (asked.reset and happening is Happening.COMMANDED)
+    told = scene.happen(happening, is_asked=is_asked)
+    is_silent = scene.policy.on_poweroff is LifecycleAction.RESTART or (
+        asked.reboot and not asked.destroy
+    )
+    if is_silent or scene.course is Course.REBOOTING:
+        return Effect(end_cause=told.cause)
+    return replace(told, sign=Sign.SHUTDOWN, reaction=Reaction.END, end_cause=told.cause)
 
 
-def _sleep(scene: Scene, told: DomainEvent, detail: PMSuspendedDetail) -> Effect:
-    if not scene.is_running:
-        return Effect(events=(told,))
-    asleep = StateAndReason(DomainState.PMSUSPENDED, PMSuspendedReason.UNKNOWN)
-    return Effect(asleep, (told, scene.lifecycle(Lifecycle.PMSUSPENDED, detail)))
+def after_crash(scene: Scene) -> Effect:
+    """What ``on_crash`` says is to be done about a guest that has panicked."""
+    sign, reaction, course = _ON_CRASH.get(scene.policy.on_crash, (None, None, None))
+    return Effect(sign=sign, reaction=reaction, course=course)
 
 
-def _on_suspend(_data: _Data, scene: Scene) -> Effect:
-    return _sleep(scene, PMSuspendEvent(scene.domain, 0, scene.time), PMSuspendedDetail.MEMORY)
+def _on_panic(_data: Data, scene: Scene) -> Effect:
+    """QEMU pauses the guest whatever is to be done."""
+    then = after_crash(scene)
+    meant = replace(scene, course=then.course or scene.course)
+    told = meant.happen(Happening.PANICKED)
+    if told is NOTHING:
+        return NOTHING
+    return replace(then, state=told.state, events=told.events, end_cause=told.cause)
 
 
-def _on_suspend_disk(_data: _Data, scene: Scene) -> Effect:
-    return _sleep(scene, PMSuspendDiskEvent(scene.domain, 0, scene.time), PMSuspendedDetail.DISK)
+def _on_crash_loaded(_data: Data, scene: Scene) -> Effect:
+    return scene.happen(Happening.CRASH_LOADED)
 
 
-def _on_wakeup(_data: _Data, scene: Scene) -> Effect:
+def _on_reset(_data: Data, scene: Scene) -> Effect:
+    """libvirt: any reset takes back what a call of reboot waits for."""
+    asked = replace(scene.asked, reboot=False, power_off=False, reset=False)
+    return Effect(events=(RebootEvent(scene.domain, scene.time),), asked=asked)
+
+
+def _slept(scene: Scene, told: DomainEvent, happening: Happening) -> Effect:
+    effect = scene.happen(happening, is_asked=scene.asked.sleep)
+    asked = replace(scene.asked, sleep=False)
+    return replace(effect, events=(told, *effect.events), asked=asked)
+
+
+def _on_suspend(_data: Data, scene: Scene) -> Effect:
+    told = PMSuspendEvent(scene.domain, 0, scene.time)
+    return _slept(scene, told, Happening.SLEPT_IN_MEMORY)
+
+
+def _on_suspend_disk(_data: Data, scene: Scene) -> Effect:
+    told = PMSuspendDiskEvent(scene.domain, 0, scene.time)
+    return _slept(scene, told, Happening.SLEPT_ON_DISK)
+
+
+def _on_wakeup(_data: Data, scene: Scene) -> Effect:
     told = PMWakeupEvent(scene.domain, 0, scene.time)
-    if scene.state.state is not DomainState.PMSUSPENDED:
-        return Effect(events=(told,))
-    awake = StateAndReason(DomainState.RUNNING, RunningReason.WAKEUP)
-    return Effect(awake, (told, scene.lifecycle(Lifecycle.STARTED, StartedDetail.WAKEUP)))
+    woke = scene.happen(Happening.WOKE, is_asked=scene.asked.wake_up)
+    asked = replace(scene.asked, wake_up=False)
+    return replace(woke, events=(told, *woke.events), asked=asked)
 
 
-def _on_rtc_change(data: _Data, scene: Scene) -> Effect:
-    offset = data.get("offset")
-    if not isinstance(offset, int):
-        return _NOTHING
-    return Effect(events=(RTCChangeEvent(scene.domain, offset, scene.time),))
-
-
-def _on_balloon_change(data: _Data, scene: Scene) -> Effect:
-    actual = data.get("actual")
-    if not isinstance(actual, int):
-        return _NOTHING
-    kib = actual // _BYTES_IN_KIB
-    return Effect(events=(BalloonChangeEvent(scene.domain, kib, scene.time),))
-
+_ON_CRASH: Final[Mapping[LifecycleAction, tuple[Sign | None, Reaction | None, Course | None]]] = {
+    LifecycleAction.DESTROY: (Sign.PANICKED, Reaction.END, Course.ENDING),
+    LifecycleAction.RESTART: (None, Reaction.REBOOT, Course.REBOOTING),
+    LifecycleAction.COREDUMP_DESTROY: (None, Reaction.DUMP_AND_END, None),
+    LifecycleAction.COREDUMP_RESTART: (None, Reaction.DUMP_AND_REBOOT, Course.REBOOTING),
+}
 
 _WATCHDOG_ACTIONS: Final[Mapping[str, WatchdogAction]] = {
     "none": WatchdogAction.NONE,
@@ -239,14 +202,12 @@ _WATCHDOG_ACTIONS: Final[Mapping[str, WatchdogAction]] = {
     "inject-nmi": WatchdogAction.INJECTNMI,
 }
 
-_HANDLERS: Final[Mapping[str, Callable[[_Data, Scene], Effect]]] = {
-    "BALLOON_CHANGE": _on_balloon_change,
-    "BLOCK_IO_ERROR": _on_block_io_error,
+_HANDLERS: Final[Mapping[str, Callable[[Data, Scene], Effect]]] = {
+    **DEVICE_HANDLERS,
     "GUEST_CRASHLOADED": _on_crash_loaded,
     "GUEST_PANICKED": _on_panic,
     "RESET": _on_reset,
     "RESUME": _on_resume,
-    "RTC_CHANGE": _on_rtc_change,
     "SHUTDOWN": _on_shutdown,
     "STOP": _on_stop,
     "SUSPEND": _on_suspend,

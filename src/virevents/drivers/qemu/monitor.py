@@ -170,6 +170,19 @@ class Monitor:
             raise MonitorError(command, "", "the session ended before the answer")
         return _result(command, reply)
 
+    def send_descriptor(self, descriptor: int) -> None:
+        """Send a copy of *descriptor*, which QEMU keeps for the next ``getfd``.
+
+        Raises:
+            MonitorError: The session has ended, or does not take it.
+        """
+        if not self.is_open:
+            raise MonitorError("getfd", "", "the session has ended")
+        try:
+            self._client.send_fd_scm(descriptor)
+        except (QMPError, OSError) as error:
+            raise MonitorError("getfd", type(error).__name__, str(error)) from error
+
     def close(self) -> None:
         """Begin to end the session from our side; the end is told as any other. Idempotent."""
         if self._spare is not None:

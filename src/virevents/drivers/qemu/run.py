@@ -3,69 +3,71 @@
 
 It stands apart from the driver because it has a thread of its own: the driver is called by any
 thread, a run lives on the loop thread, where monitor, process and timers tell it what happens.
-What it learns it publishes under the domain's lock.
+What that means for the domain and whom it is told is its ``Life``.
 
 Locking:
-    Confined to the loop thread, but for ``ended``, a gate. Takes the domain's lock (DOMAIN) to
-    change the domain and push the events, and waits for nothing.
+    Confined to the loop thread, but for ``ended``, a gate. Takes the domain's lock (DOMAIN) by
+    its life only, and waits for nothing.
 
 Invariants, each with a test of its name in ``tests/drivers/qemu/test_run.py``:
     golden          start, pause, end of each kind make libvirt's sequences
-    silent_failure  a start that fails makes no event and leaves the domain off
+    silent_failure  a start that fails makes no lifecycle event and leaves the domain off
     ends_once       STOPPED is pushed once, after the process is gone and its stream was read
     outlasts_nobody what does not end in time is killed
+    whole_steps     a stop or resume that meets a reboot comes after it, never between its steps
+    let_go          a run that is let go of ends every wait, and its QEMU goes on
 """
 
 import asyncio
 import logging
 import signal
 import socket
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
 
 from virevents.definition import DomainDefinition
 from virevents.dispatch import EventState
 from virevents.drivers.base import DriverContext
-from virevents.drivers.domains import DomainList, DomainObject
-from virevents.drivers.qemu.ending import Ending, Sign, Step, Verdict
-from virevents.drivers.qemu.events import STARTING_UP, Effect, Scene, interpret
+from virevents.drivers.domains import DomainList
+from virevents.drivers.qemu.ending import Ending, Sign, Step
 from virevents.drivers.qemu.launching import Launched
+from virevents.drivers.qemu.life import Life, LivingDomain
+from virevents.drivers.qemu.listening import Listeners, Listening
 from virevents.drivers.qemu.monitor import Monitor
+from virevents.drivers.qemu.scene import Course, Effect, Reaction
 from virevents.drivers.qemu.sweeping import Sweeper
 from virevents.drivers.qemu.told import Note
-from virevents.errors import ClosedError, MonitorError
+from virevents.drivers.qemu.transitions import Happening, Phase
+from virevents.errors import MonitorError
 from virevents.model import (
-    INACTIVE_ID,
-    ControlErrorEvent,
+    Cause,
     DomainEvent,
-    DomainState,
-    Lifecycle,
-    LifecycleEvent,
+    Json,
     PausedReason,
-    ShutoffReason,
-    StartedDetail,
+    RequestedBy,
+    RunningReason,
     StateAndReason,
     SuspendedDetail,
 )
 from virevents.sync import Gate, assert_held
 
-__all__ = ["QemuDomain", "QemuRun"]
+__all__ = ["QemuDomain", "QemuRun", "RunHost", "Startup"]
 
 _log: Final = logging.getLogger("virevents.drivers.qemu")
 
 # How long QEMU may take to say its greeting; a loaded machine loads it slowly.
 _GREETING_WITHIN: Final = 30.0
-# How long a command may take. libvirt waits for ever; a hang shows in nothing else.
-_ANSWER_WITHIN: Final = 30.0
-# Between the end of the stream and the exit; 108 ms were seen at most.
+# Between a request to end, or the end of the stream, and the exit; 108 ms were seen at most.
 _EXIT_WITHIN: Final = 5.0
 # Between the exit and the end of the stream, which the system closes with the process.
 _STREAM_END_WITHIN: Final = 2.0
 
-_OFF: Final = {reason: StateAndReason(DomainState.SHUTOFF, reason) for reason in ShutoffReason}
+_DESTROYED: Final = Cause(RequestedBy.CALL, is_graceful=False)
+_SAVED: Final = Cause(RequestedBy.CALL, is_graceful=True)
 
 
-class QemuDomain(DomainObject):
+class QemuDomain(LivingDomain):
     """A domain of the QEMU driver.
 
     Args:
@@ -74,69 +76,115 @@ class QemuDomain(DomainObject):
     """
 
     def __init__(self, definition: DomainDefinition, *, is_persistent: bool) -> None:
-        super().__init__(definition, _OFF[ShutoffReason.UNKNOWN], is_persistent=is_persistent)
-        self.next_definition = definition  # guarded by lock
+        super().__init__(definition, is_persistent=is_persistent)
         self.run: QemuRun | None = None  # guarded by lock
+        self.owner: object | None = None  # guarded by lock; whose end destroys this run
 
-    def begin_locked(self, run: "QemuRun", definition: DomainDefinition, domain_id: int) -> None:
+    def begin_locked(
+        self, run: "QemuRun", definition: DomainDefinition, domain_id: int, owner: object = None
+    ) -> None:
         """Note that *run* is on its way; nobody is told yet."""
-        assert_held(self.lock)
+        self.start_locked(definition, domain_id)
         self.run = run
-        self.definition = definition
-        self.state = STARTING_UP
-        self.set_id_locked(domain_id)
+        self.owner = owner
 
-    def end_locked(self, reason: ShutoffReason) -> None:
-        """Note that the run is over; what was defined meanwhile holds from now on."""
+    def stop_locked(self, state: StateAndReason) -> None:
+        """Note that the run is over."""
         assert_held(self.lock)
+        super().stop_locked(state)
         self.run = None
-        self.state = _OFF[reason]
-        self.set_id_locked(INACTIVE_ID)
-        self.set_definition_locked(self.next_definition)
+        self.owner = None
+
+
+class RunHost(Protocol):
+    """What a run needs of its driver."""
+
+    @property
+    def domains(self) -> DomainList[QemuDomain]:
+        """The list that a transient domain leaves at its end."""
+        ...
+
+    @property
+    def state(self) -> EventState:
+        """Takes the events."""
+        ...
+
+    @property
+    def context(self) -> DriverContext:
+        """The loop and the clock."""
+        ...
+
+    @property
+    def sweeper(self) -> Sweeper:
+        """Removes a run's files."""
+        ...
+
+    @property
+    def answer_within(self) -> float:
+        """How long a monitor command may take, in seconds."""
+        ...
+
+    def dump_then(self, domain: QemuDomain, run: "QemuRun", done: Callable[[], None]) -> None:
+        """Dump the guest's memory on a thread that may wait, then have the loop call *done*."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Startup:
+    """How a run begins.
+
+    Attributes:
+        is_paused: Whether the guest is to stay paused.
+        incoming: Reads a saved state into QEMU, on the loop thread; None boots.
+        suspended: Why a restored guest stays paused: by its saved state, or by the call's wish.
+    """
+
+    is_paused: bool = False
+    incoming: Callable[["QemuRun"], Coroutine[object, object, None]] | None = None
+    suspended: SuspendedDetail = SuspendedDetail.PAUSED
 
 
 class QemuRun:
-    """A run; `boot` begins it, ``ended`` opens when it is over.
+    """A run; `boot` or `take_up` begins it, ``ended`` opens when it is over, or let go of.
 
     Args:
         domain: Whose run it is.
-        launched: Its QEMU, which waits for ``cont`` (``-S``), and what was made for it.
-        domains: The list that a transient domain leaves at its end.
-        state: Takes the events.
-        context: The loop and the clock.
-        sweeper: Removes its files when it is over.
+        launched: Its QEMU and what was made for it.
+        host: The driver.
     """
 
-    def __init__(
-        self,
-        domain: QemuDomain,
-        launched: Launched,
-        domains: DomainList[QemuDomain],
-        state: EventState,
-        context: DriverContext,
-        sweeper: Sweeper,
-    ) -> None:
+    def __init__(self, domain: QemuDomain, launched: Launched, host: RunHost) -> None:
         self.ended: Final = Gate(f"the end of the QEMU {launched.process.pid}")
+        self.definition: Final = launched.definition
+        self.life: Final = Life(
+            domain, launched.definition, launched.told, host.state, host.context
+        )
         self._domain: Final = domain
+        self._launched: Final = launched
         self._process: Final = launched.process
-        self._told: Final = launched.told  # stored before each push, under the domain's lock
-        self._folder: Final = launched.folder
-        self._sweeper: Final = sweeper
-        self._domains: Final = domains
-        self._state: Final = state
-        self._context: Final = context
+        self._host: Final = host
         self._monitor: Final = Monitor(self._on_event, self._on_stream_end)
+        self._listeners: Final = Listeners()
         self._ending: Final = Ending()
         self._deadline: asyncio.TimerHandle | None = None  # loop thread only
-        self._is_started = False  # loop thread only; somebody has been told of the start
+        self._reaction: asyncio.Task[None] | None = None  # loop thread only
         self._is_stream_broken = False  # loop thread only
         self._has_exited = False  # loop thread only
+        # Let go of while its QEMU goes on: ``ended`` is open, and it has not ended.
+        self.is_detached = False  # loop thread only, until ``ended`` opens
         self.exit_status: int | None = None  # loop thread only, until ``ended`` opens
         # None if the start failed.
-        self.verdict: Verdict | None = None  # loop thread only, until ``ended`` opens
+        self.verdict: Happening | None = None  # loop thread only, until ``ended`` opens
 
-    async def boot(self, monitor: socket.socket, *, paused: bool) -> None:
-        """Take up the monitor and let the guest run; with *paused*, be as a paused domain.
+    @property
+    def pid(self) -> int:
+        """QEMU's process id."""
+        return self._process.pid
+
+    # Beginning.
+
+    async def boot(self, monitor: socket.socket, startup: Startup) -> None:
+        """Take up the monitor of a QEMU that waits (``-S``) and do as *startup* says.
 
         A guest may be over before this returns; that is a start and an end, not a failure.
 
@@ -146,71 +194,219 @@ class QemuRun:
         self._process.watch(self._on_exit)
         is_up = False
         try:
-            await self._monitor.open(monitor, timeout=_GREETING_WITHIN)
-            if paused:
-                self._tell_paused_start()
-            else:
-                await self.execute("cont")
+            await self._open_monitor(monitor)
+            await self._begin(startup)
             is_up = True
         except MonitorError:
-            is_up = self._is_started
+            is_up = self.life.phase is not Phase.STARTING
             if not is_up:
                 raise
         finally:
             if not is_up:
                 self._give_up()
 
-    async def execute(self, command: str) -> None:
-        """Have the monitor execute *command*; raises ``MonitorError``."""
-        await self._monitor.execute(command, timeout=_ANSWER_WITHIN)
+    async def _open_monitor(self, monitor: socket.socket) -> None:
+        """A QEMU that does not come up is one that nobody controls, and that is told."""
+        try:
+            await self._monitor.open(monitor, timeout=_GREETING_WITHIN)
+        except MonitorError:
+            self.life.tell_control_error()
+            raise
 
-    def destroy(self, patience: float) -> None:
+    async def _begin(self, startup: Startup) -> None:
+        life = self.life
+        if startup.incoming is not None:
+            await startup.incoming(self)
+            life.happen(Happening.RESTORED)
+            if not startup.is_paused:
+                await self.cont(RunningReason.RESTORED)
+            elif startup.suspended is SuspendedDetail.RESTORED:
+                life.happen(Happening.RESTORED_AS_PAUSED)
+            else:
+                life.happen(Happening.LEFT_PAUSED)
+        elif startup.is_paused:
+            life.happen(Happening.STARTED_PAUSED)
+        else:
+            await self.cont(RunningReason.BOOTED)
+
+    async def take_up(self, monitor: socket.socket) -> None:
+        """Take up a QEMU that ran on without a driver, and tell what changed meanwhile.
+
+        Its record says what was last told, and the domain is in that state already.
+
+        Raises:
+            MonitorError: Its monitor does not answer, or somebody else has it. The domain stays
+                as it was last told, and can be destroyed.
+        """
+        self._process.watch(self._on_exit)
+        self.life.recall()
+        if self.life.asked.destroy:
+            self.destroy(_EXIT_WITHIN)  # whose driver was killed before QEMU was
+        await self._monitor.open(monitor, timeout=_GREETING_WITHIN)
+        answer = await self.execute("query-status")
+        status = answer.get("status") if isinstance(answer, dict) else None
+        is_interrupted = self.life.is_interrupted
+        effect = self.life.find_out(str(status))
+        self._act(effect)
+        if is_interrupted and effect.state is None:
+            await self.cont(RunningReason.SAVE_CANCELED)
+
+    def detach(self) -> None:
+        """Let go of a QEMU that goes on without us: what waits for it ends with an error."""
+        if self._ending.is_over or self.is_detached:
+            return
+        self.is_detached = True
+        self._disarm()
+        if self._reaction is not None:
+            self._reaction.cancel()
+        self._process.let_go()
+        self._monitor.close()
+        self._listeners.end()
+        self._launched.told.close()
+        self.ended.open()
+
+    # Commands.
+
+    async def execute(
+        self,
+        command: str,
+        arguments: Mapping[str, Json] | None = None,
+        *,
+        within: float | None = None,
+    ) -> Json:
+        """Have the monitor execute *command* and return its answer; raises ``MonitorError``."""
+        timeout = self._host.answer_within if within is None else within
+        return await self._monitor.execute(command, arguments, timeout=timeout)
+
+    async def send_descriptor(self, name: str, descriptor: int) -> None:
+        """Give QEMU a copy of *descriptor*, which commands call *name*."""
+        self._monitor.send_descriptor(descriptor)
+        await self.execute("getfd", {"fdname": name})
+
+    def listen(self, *names: str) -> Listening:
+        """Listen to the monitor's events of these names; to be begun before the command."""
+        return self._listeners.listen(*names)
+
+    async def stop(self, reason: PausedReason) -> None:
+        """Stop the processors; raises ``MonitorError``."""
+        await self._settled()
+        self.life.ask(replace(self.life.asked, pause=reason))
+        try:
+            await self.execute("stop")
+        finally:
+            self.life.ask(replace(self.life.asked, pause=None))
+
+    async def cont(self, reason: RunningReason) -> None:
+        """Let the processors run; raises ``MonitorError``."""
+        await self._settled()
+        await self._cont(reason)
+
+    async def _cont(self, reason: RunningReason) -> None:
+        self.life.ask(replace(self.life.asked, run=reason))
+        try:
+            await self.execute("cont")
+        finally:
+            self.life.ask(replace(self.life.asked, run=None))
+
+    async def press_power_button(self, *, is_reboot: bool) -> None:
+        """Press it; the power-off that may follow is to be a reboot or the end."""
+        self.life.ask(replace(self.life.asked, reboot=is_reboot, power_off=not is_reboot))
+        await self.execute("system_powerdown")
+
+    async def reset(self) -> None:
+        """Reset the machine; a crashed guest is a paused one afterwards."""
+        await self._settled()
+        self.life.ask(replace(self.life.asked, reset=True))
+        await self.execute("system_reset")
+        self.life.ask(replace(self.life.asked, reset=False, reboot=False))
+        self.life.happen(Happening.RESET_AFTER_CRASH)
+
+    async def wake_up(self) -> None:
+        """Wake the guest; raises ``MonitorError`` if it does not sleep."""
+        self.life.ask(replace(self.life.asked, wake_up=True))
+        try:
+            await self.execute("system_wakeup")
+        except MonitorError:
+            self.life.ask(replace(self.life.asked, wake_up=False))
+            raise
+
+    def note_sleep(self) -> None:
+        """Note that a call asked the guest to go to sleep."""
+        self.life.ask(replace(self.life.asked, sleep=True))
+
+    def begin_job(self) -> None:
+        """A save, a dump or a restore begins: its passes are told."""
+        self.life.has_job = True
+
+    def end_job(self) -> None:
+        """It is over."""
+        self.life.has_job = False
+
+    def publish(self, *events: DomainEvent) -> None:
+        """Push events of this domain that change no state."""
+        self.life.publish(*events)
+
+    # Ending.
+
+    def destroy(self, patience: float | None) -> None:
         """End QEMU: ask it (SIGTERM), and kill it if it has not ended in *patience* seconds.
 
-        Its cause is noted first, so however the end shows, it is a destruction.
+        Its cause is noted first, so however the end shows, it is a destruction. With no
+        *patience* (None) it is only asked.
         """
-        if not self._ending.is_over:
-            with self._domain.lock:
-                self._told.add(Note.DESTROY)
-            self._put(Sign.DESTROY)
-            self._process.send_signal(signal.SIGTERM)
-            self._arm(patience)
+        if self._ending.is_over or self.is_detached:
+            return
+        self.life.ask(replace(self.life.asked, destroy=True))
+        self.life.note(Note.DESTROY)
+        self._end(Sign.DESTROY, _DESTROYED, patience)
+
+    def conclude_as(self, sign: Sign) -> None:
+        """End QEMU, whose state is saved or dumped; it tells nothing but STOPPED.
+
+        Args:
+            sign: ``Sign.SAVED`` or ``Sign.PANICKED``.
+        """
+        if self._ending.is_over or self.is_detached:
+            return
+        self.life.course = Course.ENDING
+        if sign is Sign.SAVED:
+            self.life.note(Note.SAVED)
+        self._end(sign, _SAVED if sign is Sign.SAVED else _DESTROYED, _EXIT_WITHIN)
+
+    def _end(self, sign: Sign, cause: Cause, patience: float | None) -> None:
+        if not self._ending.is_certain:
+            self.life.end_cause = cause
+        self._put(sign)
+        self._ask_to_end(patience)
+
+    def _ask_to_end(self, patience: float | None) -> None:
+        self._process.send_signal(signal.SIGTERM)
+        if patience is not None:
+            # A QEMU that hangs obeys no request, and there is nothing to wait for.
+            self._arm(0.0 if self._monitor.is_hung else patience)
 
     def _give_up(self) -> None:
         self._process.send_signal(signal.SIGKILL)
         if not self._monitor.is_open:
             self._put(Sign.STREAM_END)
 
-    def _tell_paused_start(self) -> None:
-        """A domain that is started paused: two events, as in libvirt, and no RESUME."""
-        self._state.make_room()
-        with self._domain.lock:
-            scene = self._scene_locked()
-            started = scene.lifecycle(Lifecycle.STARTED, StartedDetail.BOOTED)
-            suspended = scene.lifecycle(Lifecycle.SUSPENDED, SuspendedDetail.PAUSED)
-            paused = StateAndReason(DomainState.PAUSED, PausedReason.USER)
-            self._publish_locked(Effect(paused, (started, suspended)))
-
     # What monitor, process and timers tell.
 
     def _on_event(self, message: Mapping[str, object]) -> None:
-        self._state.make_room()
-        with self._domain.lock:
-            effect = interpret(message, self._scene_locked())
-            self._publish_locked(effect)
-        if effect.sign is not None:
-            self._put(effect.sign)
+        self._act(self.life.hear(message))
+        self._listeners.put(message)
 
     def _on_stream_end(self, error: Exception | None) -> None:
         """A stream that broke is no sign of QEMU's end: the guest may go on, uncontrolled."""
+        self._listeners.end()
+        if self.is_detached:
+            return
         if error is None or self._has_exited:
             self._put(Sign.STREAM_END)
             return
         _log.error("lost the monitor of QEMU %d: %s", self._process.pid, error)
         self._is_stream_broken = True
-        with self._domain.lock:
-            lost = ControlErrorEvent(self._domain.identity, self._context.clock.time())
-            self._publish_locked(Effect(events=(lost,)))
+        self.life.tell_control_error()
 
     def _on_exit(self, status: int | None) -> None:
         self._has_exited = True
@@ -225,6 +421,56 @@ class QemuRun:
 
     # What is done about it.
 
+    def _act(self, effect: Effect) -> None:
+        if effect.sign is not None:
+            self._put(effect.sign)
+        if effect.reaction is Reaction.END:
+            self._ask_to_end(_EXIT_WITHIN)
+        elif effect.reaction is Reaction.REBOOT:
+            self._start(self._reboot())
+        elif effect.reaction is not None:
+            self._host.dump_then(self._domain, self, self._after_dump(effect.reaction))
+
+    def _after_dump(self, reaction: Reaction) -> Callable[[], None]:
+        if reaction is Reaction.DUMP_AND_END:
+            return lambda: self.conclude_as(Sign.PANICKED)
+        if reaction is Reaction.DUMP_AND_REBOOT:
+            return lambda: self._start(self._reboot())
+        return lambda: self._start(self._run_again())
+
+    def _start(self, reaction: Coroutine[object, object, None]) -> None:
+        if self._ending.is_over or self.is_detached:
+            reaction.close()
+            return
+        self._reaction = asyncio.get_running_loop().create_task(reaction)
+
+    async def _reboot(self) -> None:
+        """Make of a power-off, or of a crash, a reboot (libvirt: qemuProcessFakeReboot)."""
+        is_crash = self.life.phase is Phase.CRASHED
+        try:
+            await self.execute("system_reset")
+            await self._cont(RunningReason.CRASHED if is_crash else RunningReason.BOOTED)
+        except MonitorError as error:
+            _log.error("could not reboot QEMU %d, which is killed: %s", self._process.pid, error)
+            self._give_up()
+        finally:
+            self._reaction = None
+            self.life.course = Course.NORMAL
+        self.life.note_reboot()
+
+    async def _run_again(self) -> None:
+        try:
+            await self._cont(RunningReason.UNPAUSED)
+        except MonitorError as error:
+            _log.error("QEMU %d stays paused after its dump: %s", self._process.pid, error)
+        finally:
+            self._reaction = None
+
+    async def _settled(self) -> None:
+        """Wait for the end of a reboot that goes on."""
+        if self._reaction is not None:
+            await asyncio.wait({self._reaction})
+
     def _put(self, sign: Sign) -> None:
         step = self._ending.put(sign)
         if step is Step.AWAIT_EXIT:
@@ -236,7 +482,7 @@ class QemuRun:
             self._process.send_signal(signal.SIGKILL)
             self._arm(_EXIT_WITHIN)
         elif step is Step.CONCLUDE:
-            self._conclude(self._ending.verdict)
+            self._conclude()
 
     def _arm(self, timeout: float) -> None:
         self._disarm()
@@ -248,42 +494,14 @@ class QemuRun:
             self._deadline.cancel()
             self._deadline = None
 
-    def _conclude(self, verdict: Verdict) -> None:
+    def _conclude(self) -> None:
         self._disarm()
         self._monitor.close()
-        self._state.make_room()
-        domain = self._domain
-        with domain.lock:
-            domain.end_locked(verdict.reason if self._is_started else ShutoffReason.FAILED)
-            self._told.add(Note.STOPPED)
-            if self._is_started:
-                self.verdict = verdict
-                stopped = LifecycleEvent.from_object(
-                    domain, Lifecycle.STOPPED, verdict.detail, self._context.clock.time()
-                )
-                self._publish_locked(Effect(events=(stopped,)))
-                domain.is_removed = not domain.is_persistent
-        if domain.is_removed:
-            self._domains.remove(domain)
-        self._told.close()
-        self._sweeper.remove(self._folder)
+        self._listeners.end()
+        if self.life.phase is not Phase.STARTING:
+            self.verdict = self._ending.verdict
+        if self.life.conclude(self._ending.verdict):
+            self._host.domains.remove(self._domain)
+        self._launched.told.close()
+        self._host.sweeper.remove(self._launched.folder)
         self.ended.open()
-
-    def _scene_locked(self) -> Scene:
-        return Scene(self._domain.identity, self._domain.state, self._context.clock.time())
-
-    def _publish_locked(self, effect: Effect) -> None:
-        assert_held(self._domain.lock)
-        if effect.state is not None:
-            self._domain.state = effect.state
-            self._told.tell(effect.state)
-            self._is_started = True
-        for event in effect.events:
-            self._push(event)
-
-    def _push(self, event: DomainEvent) -> None:
-        try:
-            self._state.push(event)
-        except ClosedError:
-            # The driver gave up waiting for this end; nobody is left to be told.
-            _log.debug("after the driver's end: %s", event)

@@ -20,14 +20,15 @@ from virevents.drivers.base import StartMode
 from virevents.drivers.qemu.command_line import find_emulator, make_command_line
 from virevents.drivers.qemu.definitions import accept
 from virevents.drivers.qemu.estate import Estate, disk, invalid, run_of
-from virevents.drivers.qemu.launching import Plan, launch
+from virevents.drivers.qemu.launching import Launched, Plan, launch
 from virevents.drivers.qemu.process import describe_exit, log_tail
 from virevents.drivers.qemu.resources import Resources
-from virevents.drivers.qemu.run import QemuDomain, QemuRun
+from virevents.drivers.qemu.run import QemuDomain, QemuRun, Startup
 from virevents.drivers.qemu.status import RunFolder
 from virevents.errors import (
     ClosedError,
     LoopStoppedError,
+    MonitorError,
     OperationFailedError,
     VireventsError,
 )
@@ -53,10 +54,10 @@ class Starting:
         self, xml: str, mode: StartMode, *, autodestroy_owner: object | None
     ) -> DomainIdentity:
         """See ``Driver.create``."""
-        del autodestroy_owner
         definition = accept(xml)
+        startup = Startup(is_paused=mode is StartMode.PAUSED)
         with self._estate.domains.coming(definition, _transient) as (domain, _):
-            self._start(domain, definition, mode)
+            self.bring_up(domain, definition, startup, owner=autodestroy_owner)
             return domain.identity
 
     def start(
@@ -68,43 +69,72 @@ class Starting:
         autodestroy_owner: object | None,
     ) -> None:
         """See ``Driver.start``."""
-        del force_boot, autodestroy_owner
+        del force_boot
+        startup = Startup(is_paused=mode is StartMode.PAUSED)
         with self._estate.turn(uuid) as domain:
             with domain.lock:
                 definition = domain.next_definition
-            self._start(domain, definition, mode)
+            self.bring_up(domain, definition, startup, owner=autodestroy_owner)
 
-    def _start(self, domain: QemuDomain, definition: DomainDefinition, mode: StartMode) -> None:
-        """Start *domain*, whose turn is held, and see it running or gone."""
+    def bring_up(
+        self,
+        domain: QemuDomain,
+        definition: DomainDefinition,
+        startup: Startup,
+        *,
+        owner: object | None = None,
+    ) -> None:
+        """Start *domain*, whose turn is held, and see it as *startup* wants it, or over.
+
+        Args:
+            domain: What is to run.
+            definition: What it is to run by.
+            startup: How it begins.
+            owner: Whose end destroys it.
+
+        Raises:
+            StateError: It runs already.
+            OperationFailedError: QEMU did not come so far; nothing is left of it.
+            HostError: The disk or the system refused.
+            VireventsError: What ``startup.incoming`` raises.
+        """
         estate = self._estate
         if run_of(domain) is not None:
             raise invalid(domain, "domain is already running", "an inactive domain")
         domain_id = estate.next_id()
         with disk(f"could not start {definition.name}"):
             launched = launch(
-                estate.directory, domain_id, definition, lambda *given: _plan(definition, *given)
+                estate.directory,
+                domain_id,
+                definition,
+                lambda *given: _plan(definition, startup, *given),
+                is_autodestroyed=owner is not None,
             )
-        run = QemuRun(
-            domain, launched, estate.domains, estate.state, estate.context, estate.sweeper
-        )
+        run = QemuRun(domain, launched, estate)
         try:
             estate.begin_run(
-                domain, lambda: domain.begin_locked(run, launched.definition, domain_id)
+                domain, lambda: domain.begin_locked(run, launched.definition, domain_id, owner)
             )
         except ClosedError:
             launched.undo()
             raise
+        self._boot(run, launched, startup)
+
+    def _boot(self, run: QemuRun, launched: Launched, startup: Startup) -> None:
+        name = launched.definition.name
         try:
-            estate.on_loop(
-                lambda: run.boot(launched.monitor, paused=mode is StartMode.PAUSED),
-                f"the start of domain {definition.name}",
+            self._estate.on_loop(
+                lambda: run.boot(launched.monitor, startup), f"the start of domain {name}"
             )
         except LoopStoppedError:
             launched.process.abandon()
             raise
-        except VireventsError as error:
+        except MonitorError as error:
             run.ended.wait(_GONE_WITHIN)
-            raise self._start_failure(run, definition, error) from error
+            raise self._start_failure(run, launched.definition, error) from error
+        except VireventsError:
+            run.ended.wait(_GONE_WITHIN)
+            raise
 
     def _start_failure(
         self, run: QemuRun, definition: DomainDefinition, error: VireventsError
@@ -115,8 +145,14 @@ class Starting:
         return OperationFailedError(f"{words}: {printed}" if printed else words)
 
 
-def _plan(definition: DomainDefinition, folder: RunFolder, monitor_descriptor: int) -> Plan:
-    resources = Resources(monitor_descriptor=monitor_descriptor, channels=folder.channels)
+def _plan(
+    definition: DomainDefinition, startup: Startup, folder: RunFolder, monitor_descriptor: int
+) -> Plan:
+    resources = Resources(
+        monitor_descriptor=monitor_descriptor,
+        is_incoming=startup.incoming is not None,
+        channels=folder.channels,
+    )
     emulator = find_emulator(definition)
     arguments = make_command_line(definition, emulator=emulator, resources=resources)
     return Plan(arguments=arguments, definition=definition)
