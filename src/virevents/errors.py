@@ -15,6 +15,7 @@ The tree::
     |   +-- InvalidArgumentError     an argument that can never be right
     |   |   +-- DefinitionError      domain XML: names the element and its line
     |   |       +-- MalformedXmlError  text that is no XML
+    |   |       +-- NamelessDefinitionError  it states no name
     |   |       +-- UnsupportedDefinitionError  well-formed, but not for this driver
     |   +-- ClosedError              use of something closed
     |   +-- ForkedError              use of what a parent process opened
@@ -60,6 +61,7 @@ __all__ = [
     "MalformedXmlError",
     "MonitorError",
     "MonitorTimeoutError",
+    "NamelessDefinitionError",
     "OpenError",
     "OperationFailedError",
     "OperationTimeoutError",
@@ -139,6 +141,12 @@ class MalformedXmlError(DefinitionError):
     """Text that is no well-formed XML; only the line can be named."""
 
     code = 35
+
+
+class NamelessDefinitionError(DefinitionError):
+    """A domain definition that states no name."""
+
+    code = 21
 
 
 class UnsupportedDefinitionError(DefinitionError):

@@ -120,7 +120,9 @@ class BlockSource(Facts):
 
 
 _TARGET: Final = Pattern("a name as vda, sdb, hdc or fda", "(hd|sd|vd|fd)[a-z]{1,3}")
-_SERIAL: Final = Pattern("letters, digits, blanks and '_.+-'", "[A-Za-z0-9_.+ -]{1,64}")
+_SERIAL: Final = Pattern(
+    "letters, digits, blanks and '_.+-'", "[A-Za-z0-9_.+-]([A-Za-z0-9_.+ -]{0,62}[A-Za-z0-9_.+-])?"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

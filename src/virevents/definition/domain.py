@@ -52,6 +52,7 @@ from virevents.definition.peripherals import (
     Watchdog,
 )
 from virevents.definition.screens import Audio, Sound, SpiceGraphics, Video, VncGraphics
+from virevents.errors import DefinitionError, NamelessDefinitionError
 
 __all__ = [
     "MEMORY_KIB_MAX",
@@ -111,6 +112,7 @@ class DomainDefinition(Facts):
     """
 
     TAG: ClassVar[str] = "domain"
+    MISSING: ClassVar[Mapping[str, type[DefinitionError]]] = {"name": NamelessDefinitionError}
     TOLD: ClassVar[Mapping[str, Told]] = {
         "@id": Told(NUMBER, "the number of the running domain"),
         "resource/partition": Told(Only("/machine"), "the cgroup that it runs under"),

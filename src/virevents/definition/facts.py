@@ -121,6 +121,7 @@ class Facts:
     Class attributes:
         TAG: The name of the element that errors name; "" where the element has several names.
         IS_REFUSAL: Of a choice among such classes, another word is refused as unsupported (67).
+        MISSING: What to raise, by the name of the field, where a fact that must be is not.
         TOLD: What a running domain's XML may have beside the facts, by place.
 
     Raises:
@@ -129,6 +130,7 @@ class Facts:
 
     TAG: ClassVar[str] = ""
     IS_REFUSAL: ClassVar[bool] = False
+    MISSING: ClassVar[Mapping[str, type[DefinitionError]]] = {}
     TOLD: ClassVar[Mapping[str, Told]] = {}
 
     def __post_init__(self) -> None:

@@ -229,12 +229,14 @@ class Text:
         rule: What else is asked of it; raises ValueError. None if nothing.
         folds: What text is made into on reading; None if nothing.
         is_long: Ends of lines and tabs are allowed, too.
+        expression: What the whole of it fits, as a regular expression; "" if none is needed.
     """
 
     says: str
     rule: Callable[[str], object] | None = None
     folds: Callable[[str], str | None] | None = None
     is_long: bool = False
+    expression: str = ""
 
     def read(self, text: str) -> str | None:
         """The text itself, or what it is folded to."""
@@ -267,7 +269,7 @@ def Pattern(says: str, expression: str) -> Text:  # noqa: N802  (it is used as t
         if not compiled.fullmatch(text):
             raise ValueError(f"expected {says}, met {text[:_SHOWN]!r}")
 
-    return Text(says, rule, str.strip)
+    return Text(says, rule, str.strip, expression=expression)
 
 
 def Only(*words: str) -> Text:  # noqa: N802  (it is used as the kinds are)
@@ -346,7 +348,7 @@ def _lower(text: str) -> str:
 # Such a word can stand in any option of a hypervisor without ending it (no comma, no blank).
 WORD: Final = Pattern("a word of letters, digits and '_.+-'", r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 TEXT: Final = Text("text")
-NAME: Final = Text("a name without `/`", check_name)
+NAME: Final = Text("a name without `/`", check_name, lambda text: text if text.strip() else None)
 PATH: Final = Text("an absolute path", _check_path)
 UUID: Final = Text("a uuid", _check_uuid, lambda text: canonical_uuid(text.strip()))
 OPTIONAL_PATH: Final = Text(

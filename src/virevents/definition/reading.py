@@ -129,11 +129,10 @@ def _require(draft: Draft, facts: Mapping[str, object]) -> None:
         if each.default is MISSING and each.name not in facts:
             tag = draft.element.tag
             element = element_at(tag, table[each.name].place)
-            raise DefinitionError(
-                f"<{tag}>: expected <{element}> in it, met none",
-                element=element,
-                line=draft.element.line,
-            )
+            kind = draft.cls.MISSING.get(each.name, DefinitionError)
+            # Where it stands, but says nothing, or where it should stand.
+            line = draft.lines.get(element, draft.element.line)
+            raise kind(f"<{tag}>: expected <{element}> in it, met none", element=element, line=line)
 
 
 def _default_choice(cls: type[Facts], name: str, fact: Part) -> str:
@@ -183,7 +182,8 @@ def _read_text(element: Element, claims: list[_Claim]) -> str:
     slot = owner.layout.text
     if slot.kind is None and stripped:
         element.fail(f"expected nothing in it, met the text {stripped[:_SHOWN]!r}")
-    if not isinstance(slot.kind, Opaque):
+    has_more = owner.layout.attributes and element.attributes
+    if stripped or not has_more:  # <model fallback='allow'/> states no model
         _put(owner.draft, slot, element, element.text, None)
     return "unit" if isinstance(slot.kind, Memory) else ""
 
