@@ -42,6 +42,7 @@ from virevents.definition.controllers import (
     ControllerKind,
     ControllerModel,
 )
+from virevents.definition.devices import AnyAddress
 from virevents.definition.disks import (
     BlockSource,
     Disk,
@@ -139,6 +140,7 @@ __all__ = [
     "XML_SIZE_MAX",
     "Address",
     "AddressListen",
+    "AnyAddress",
     "AnyEnd",
     "Audio",
     "AudioKind",

@@ -24,7 +24,7 @@ from typing import Final
 
 from virevents.definition import DomainDefinition, check_name, parse_definition
 from virevents.drivers.base import NvramFate
-from virevents.drivers.qemu.command_line import check_supported, find_emulator
+from virevents.drivers.qemu.arguments import check_supported, find_emulator
 from virevents.drivers.qemu.estate import Estate, disk, invalid
 from virevents.drivers.qemu.kept import KeptFiles
 from virevents.drivers.qemu.placing import sync_folder

@@ -35,18 +35,19 @@ class KeptFiles:
 
     Args:
         folder: The folder; nobody else writes to it.
+        also: An ending of names, after the uuid, that files may have and that count for nothing.
 
     Raises:
         OSError: It cannot be made or read.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, also: str = "") -> None:
         self._folder: Final = folder
         self._lock: Final = RankedLock(DRIVER)
         folder.mkdir(mode=_PRIVATE, exist_ok=True)
         folder.chmod(_PRIVATE)
         # published: replaced whole under _lock, read without
-        self._uuids = frozenset(_uuids_in(folder))
+        self._uuids = frozenset(_uuids_in(folder, also))
 
     def has(self, uuid: str) -> bool:
         """Tell whether the domain has a file; on any thread, without a look at the disk."""
@@ -64,6 +65,11 @@ class KeptFiles:
         """Note that the domain's file was written."""
         with self._lock:
             self._uuids |= {uuid}
+
+    def forget(self, uuid: str) -> None:
+        """Note that the domain's file is gone."""
+        with self._lock:
+            self._uuids -= {uuid}
 
     def mark(self, uuid: str) -> None:
         """Make an empty file for the domain, for good when this returns; idempotent.
@@ -84,11 +90,10 @@ class KeptFiles:
         """
         self.path(uuid).unlink(missing_ok=True)
         sync_folder(self._folder)
-        with self._lock:
-            self._uuids -= {uuid}
+        self.forget(uuid)
 
 
-def _uuids_in(folder: Path) -> list[str]:
+def _uuids_in(folder: Path, also: str) -> list[str]:
     """List the domains that have a file; what a crash left half written is removed."""
     found: list[str] = []
     for path in folder.iterdir():
@@ -97,7 +102,7 @@ def _uuids_in(folder: Path) -> list[str]:
             path.unlink()
         elif _is_uuid(path.name):
             found.append(path.name)
-        else:
+        elif not (also and _is_uuid(path.name.removesuffix(also))):
             _log.error("%s is left alone: its name is no uuid", path)
     return found
 

@@ -23,7 +23,7 @@ from virevents.definition import DomainDefinition, WatchdogAction
 from virevents.dispatch import EventState
 from virevents.drivers.base import DriverContext
 from virevents.drivers.domains import DomainObject
-from virevents.drivers.qemu.drives import describe_disk
+from virevents.drivers.qemu.arguments import describe_disk
 from virevents.drivers.qemu.events import interpret
 from virevents.drivers.qemu.found import find_out, was_interrupted
 from virevents.drivers.qemu.scene import Asked, Course, DiskName, Effect, Policy, Scene

@@ -17,12 +17,11 @@ from typing import Final
 
 from virevents.definition import DomainDefinition
 from virevents.drivers.base import StartMode
-from virevents.drivers.qemu.command_line import find_emulator, make_command_line
+from virevents.drivers.qemu.arguments import Resources, find_emulator, make_command_line
 from virevents.drivers.qemu.definitions import accept
 from virevents.drivers.qemu.estate import Estate, disk, invalid, run_of
 from virevents.drivers.qemu.launching import Launched, Plan, launch
 from virevents.drivers.qemu.process import describe_exit, log_tail
-from virevents.drivers.qemu.resources import Resources
 from virevents.drivers.qemu.run import QemuDomain, QemuRun, Startup
 from virevents.drivers.qemu.status import RunFolder
 from virevents.errors import (

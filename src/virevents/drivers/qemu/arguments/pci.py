@@ -7,7 +7,7 @@ taken; and a saved state is only restored into a machine whose devices are at th
 
 Immutable, but for `Places`, which is confined to one making of an argument list.
 
-Invariants, each with a test of its name in ``tests/drivers/qemu/test_pci.py``:
+Invariants, each with a test of its name in ``tests/drivers/qemu/arguments/test_pci.py``:
     honoured       an address in the definition is the address in the guest
     never_twice    no two devices have one place
     same_again     the same definition gives the same places

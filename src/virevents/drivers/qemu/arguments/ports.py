@@ -8,7 +8,7 @@ beside ours, and nobody who looks for a free port does.
 
 Immutable: functions only; they may be called from any thread.
 
-Invariants, each with a test of its name in ``tests/drivers/qemu/test_ports.py``:
+Invariants, each with a test of its name in ``tests/drivers/qemu/arguments/test_ports.py``:
     no_port_twice    two that hold ports at the same time hold different ones
     qemu_can_have_it a port that is held can be listened on by who shares
 """

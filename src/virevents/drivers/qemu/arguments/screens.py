@@ -6,7 +6,7 @@ because nothing secret may stand here: a command line is for everybody to read.
 
 Immutable: functions only.
 
-Invariants, each with a test of its name in ``tests/drivers/qemu/test_screen_arguments.py``:
+Invariants, each with a test of its name in ``tests/drivers/qemu/arguments/test_screens.py``:
     shown_by_qemu    QEMU shows every server and every card
     local_unless     without an address of the definition's, only this host can look
 """
@@ -30,11 +30,11 @@ from virevents.definition import (
     VncGraphics,
     aliases,
 )
-from virevents.drivers.qemu.options import in_json, in_pairs
-from virevents.drivers.qemu.pci import Fit
-from virevents.drivers.qemu.pieces import PciDevice, Piece
-from virevents.drivers.qemu.resources import Resources
-from virevents.drivers.qemu.usb import on_usb
+from virevents.drivers.qemu.arguments.options import in_json, in_pairs
+from virevents.drivers.qemu.arguments.pci import Fit
+from virevents.drivers.qemu.arguments.pieces import PciDevice, Piece
+from virevents.drivers.qemu.arguments.resources import Resources
+from virevents.drivers.qemu.arguments.usb import on_usb
 from virevents.errors import InternalError, UnsupportedDefinitionError
 from virevents.model import Json
 
@@ -146,17 +146,17 @@ def _port(stated: int, ports: Mapping[str, int], what: str) -> int:
 def _vnc(graphics: VncGraphics, ports: Mapping[str, int]) -> list[str]:
     address = listen_address(graphics)
     websocket = None
+    where = "none"
     if isinstance(graphics.listen, SocketListen):
         where = f"unix:{graphics.listen.path}"
-    elif address is None:
-        where = "none"
-    else:
+    elif address is not None:
         display = _port(graphics.port, ports, "port") - VNC_PORT_MIN
         where = f"{f'[{address}]' if ':' in address else address}:{display}"
         if graphics.websocket is not None:
             websocket = _port(graphics.websocket, ports, "websocket")
     share = None if graphics.share_policy is None else str(graphics.share_policy)
-    return in_pairs("-vnc", where, {"websocket": websocket, "share": share})
+    # With its key, which may be left out, but not where a path may have a "=".
+    return in_pairs("-vnc", "", {"vnc": where, "websocket": websocket, "share": share})
 
 
 def _spice(graphics: SpiceGraphics, ports: Mapping[str, int]) -> list[str]:

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from virevents.drivers.qemu import taps
-from virevents.drivers.qemu.taps import open_tap
+from virevents.drivers.qemu.arguments import taps
+from virevents.drivers.qemu.arguments.taps import open_tap
 from virevents.errors import HostError
 
 # Run in a child that has left the machine's network: os.unshare came with Python 3.12.
 IN_A_NAMESPACE = """
 import ctypes, fcntl, os, socket, struct, sys
-from virevents.drivers.qemu.taps import open_tap
+from virevents.drivers.qemu.arguments.taps import open_tap
 from virevents.errors import HostError
 
 def interfaces():

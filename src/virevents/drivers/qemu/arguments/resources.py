@@ -7,7 +7,7 @@ and this, nothing else.
 
 Immutable.
 
-Invariants, each with a test of its name in ``tests/drivers/qemu/test_resources.py``:
+Invariants, each with a test of its name in ``tests/drivers/qemu/arguments/test_resources.py``:
     all_descriptors   every descriptor that the argument list names is listed
 """
 

@@ -4,8 +4,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from virevents.drivers.qemu import ports
-from virevents.drivers.qemu.ports import PORT_MAX, PORT_MIN, hold_free_port, hold_port
+from virevents.drivers.qemu.arguments import ports
+from virevents.drivers.qemu.arguments.ports import PORT_MAX, PORT_MIN, hold_free_port, hold_port
 from virevents.errors import HostError
 
 

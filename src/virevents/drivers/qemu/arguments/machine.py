@@ -6,7 +6,7 @@ in which a word of the definition stands unescaped by QEMU's own rules: each is 
 
 Immutable: functions only.
 
-Invariants, each with a test of its name in ``tests/drivers/qemu/test_machine_arguments.py``:
+Invariants, each with a test of its name in ``tests/drivers/qemu/arguments/test_machine.py``:
     shown_by_qemu    QEMU shows processor, memory, clock and features as they are stated
     pinned           ``type='qemu'`` never runs on KVM, nor ``type='kvm'`` without it
     named_refusal    what no QEMU has is refused by its element's name
@@ -28,9 +28,9 @@ from virevents.definition import (
     TickPolicy,
     TimerName,
 )
-from virevents.drivers.qemu.boot_arguments import pflash_options
-from virevents.drivers.qemu.machines import is_express, machine_of
-from virevents.drivers.qemu.options import Pairs, in_json, in_pairs
+from virevents.drivers.qemu.arguments.boot import pflash_options
+from virevents.drivers.qemu.arguments.mainboards import is_express, machine_of
+from virevents.drivers.qemu.arguments.options import Pairs, in_json, in_pairs
 from virevents.errors import UnsupportedDefinitionError
 
 __all__ = ["check_machine_facts", "make_clock", "make_machine", "make_power", "make_processor"]

@@ -6,7 +6,7 @@ What the chipset has anyway is named here, too: IDE and floppy on ``pc``, SATA o
 
 Immutable: functions only.
 
-Invariants, each with a test of its name in ``tests/drivers/qemu/test_controller_arguments.py``:
+Invariants, each with a test of its name in ``tests/drivers/qemu/arguments/test_controllers.py``:
     every_bus       a device whose controller nobody named finds it all the same
     once            no controller is made twice
     named_refusal   what the machine cannot have is refused by its element's name
@@ -29,11 +29,11 @@ from virevents.definition import (
     disk_bus,
     drive_address,
 )
-from virevents.drivers.qemu.machines import is_express
-from virevents.drivers.qemu.options import in_json
-from virevents.drivers.qemu.pci import BusKind, Fit
-from virevents.drivers.qemu.pieces import PciDevice, Piece
-from virevents.drivers.qemu.usb import usb_controller, usb_indexes
+from virevents.drivers.qemu.arguments.mainboards import is_express
+from virevents.drivers.qemu.arguments.options import in_json
+from virevents.drivers.qemu.arguments.pci import BusKind, Fit
+from virevents.drivers.qemu.arguments.pieces import PciDevice, Piece
+from virevents.drivers.qemu.arguments.usb import usb_controller, usb_indexes
 from virevents.errors import UnsupportedDefinitionError
 from virevents.model import Json
 

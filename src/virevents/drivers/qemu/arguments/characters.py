@@ -6,7 +6,7 @@ which a path must not end itself.
 
 Immutable: functions only.
 
-Invariants, each with a test of its name in ``tests/drivers/qemu/test_character_arguments.py``:
+Invariants, each with a test of its name in ``tests/drivers/qemu/arguments/test_characters.py``:
     shown_by_qemu    QEMU shows every device with its end
     one_console      a console that is the first serial port by another name makes none
     agents_socket    the guest agent's socket is where the driver looks for it
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from virevents.definition import (
+    AnyAddress,
     AnyEnd,
     Channel,
     Console,
@@ -35,12 +36,11 @@ from virevents.definition import (
     VirtioSerialAddress,
     aliases,
 )
-from virevents.definition.devices import AnyAddress
-from virevents.drivers.qemu.options import Pairs, in_json, in_pairs
-from virevents.drivers.qemu.pci import Fit
-from virevents.drivers.qemu.pieces import PciDevice, Piece, check_address
-from virevents.drivers.qemu.resources import Resources
-from virevents.drivers.qemu.usb import on_usb
+from virevents.drivers.qemu.arguments.options import Pairs, in_json, in_pairs
+from virevents.drivers.qemu.arguments.pci import Fit
+from virevents.drivers.qemu.arguments.pieces import PciDevice, Piece, check_address
+from virevents.drivers.qemu.arguments.resources import Resources
+from virevents.drivers.qemu.arguments.usb import on_usb
 from virevents.errors import InternalError, UnsupportedDefinitionError
 from virevents.model import Json
 

@@ -7,17 +7,16 @@ still needs a place on a PCI bus.
 
 Immutable.
 
-Invariants, each with a test of its name in ``tests/drivers/qemu/test_pieces.py``:
+Invariants, each with a test of its name in ``tests/drivers/qemu/arguments/test_pieces.py``:
     stated_first   an address that the definition states is never given to another device
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from virevents.definition import PciAddress
-from virevents.definition.devices import AnyAddress
-from virevents.drivers.qemu.options import in_json
-from virevents.drivers.qemu.pci import BusKind, Fit, Places, Spot
+from virevents.definition import AnyAddress, PciAddress
+from virevents.drivers.qemu.arguments.options import in_json
+from virevents.drivers.qemu.arguments.pci import BusKind, Fit, Places, Spot
 from virevents.errors import UnsupportedDefinitionError
 from virevents.model import Json
 

@@ -7,7 +7,7 @@ another format's header.
 
 Immutable: functions only.
 
-Invariants, each with a test of its name in ``tests/drivers/qemu/test_disk_arguments.py``:
+Invariants, each with a test of its name in ``tests/drivers/qemu/arguments/test_disks.py``:
     shown_by_qemu    QEMU shows every disk with its file, format, cache and device
     named_refusal    what cannot be is refused by its element's name, as libvirt does
     readonly         what is read-only is opened so
@@ -30,12 +30,12 @@ from virevents.definition import (
     disk_bus,
     drive_address,
 )
-from virevents.drivers.qemu.drives import format_node, has_targets, storage_node
-from virevents.drivers.qemu.machines import is_express
-from virevents.drivers.qemu.options import in_json
-from virevents.drivers.qemu.pci import Fit
-from virevents.drivers.qemu.pieces import PciDevice, Piece
-from virevents.drivers.qemu.usb import on_usb
+from virevents.drivers.qemu.arguments.drives import format_node, has_targets, storage_node
+from virevents.drivers.qemu.arguments.mainboards import is_express
+from virevents.drivers.qemu.arguments.options import in_json
+from virevents.drivers.qemu.arguments.pci import Fit
+from virevents.drivers.qemu.arguments.pieces import PciDevice, Piece
+from virevents.drivers.qemu.arguments.usb import on_usb
 from virevents.errors import DefinitionError, UnsupportedDefinitionError
 from virevents.model import Json
 

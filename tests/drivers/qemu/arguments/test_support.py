@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.drivers.qemu.emulator import DEFINITION
+from tests.drivers.qemu.arguments.emulator import DEFINITION
 from virevents.definition import (
     Cpu,
     CpuMode,
@@ -13,8 +13,8 @@ from virevents.definition import (
     DomainType,
     LifecycleAction,
 )
-from virevents.drivers.qemu import support
-from virevents.drivers.qemu.support import check_startable, check_supported, find_emulator
+from virevents.drivers.qemu.arguments import support
+from virevents.drivers.qemu.arguments.support import check_startable, check_supported, find_emulator
 from virevents.errors import HostError, UnsupportedDefinitionError
 
 DESTROY, RESTART = LifecycleAction.DESTROY, LifecycleAction.RESTART

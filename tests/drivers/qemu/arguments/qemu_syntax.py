@@ -9,7 +9,7 @@ from virevents.model import Json
 def read_pairs(text: str) -> tuple[str, dict[str, str]]:
     """Split ``first,key=value,...`` as QEMU's parser does: a doubled comma is a comma.
 
-    The first word has no key unless it has an "=" in it before its comma.
+    The first word, "" if there is none, is one that has no "=" before its comma.
     """
     words, word, at = [], "", 0
     while at < len(text):
@@ -22,10 +22,9 @@ def read_pairs(text: str) -> tuple[str, dict[str, str]]:
             continue
         word, at = word + text[at], at + 1
     words.append(word)
-    # QEMU looks for the key's "=" in the raw text; ours never begin with a value that has one,
-    # but for those whose first key is written out.
-    pairs = dict(word.partition("=")[::2] for word in words[1:])
-    return words[0], pairs
+    first = "" if "=" in words[0] else words.pop(0)
+    pairs = dict(word.partition("=")[::2] for word in words)
+    return first, pairs
 
 
 def read_json(text: str) -> dict[str, Json]:

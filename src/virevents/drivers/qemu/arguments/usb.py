@@ -5,13 +5,14 @@ It stands apart because devices of five kinds may be on USB, and the controllers
 
 Immutable: functions only.
 
-Invariants, each with a test of its name in ``tests/drivers/qemu/test_usb.py``:
+Invariants, each with a test of its name in ``tests/drivers/qemu/arguments/test_usb.py``:
     every_device   each device that is on USB names a bus that there is
 """
 
 from collections.abc import Iterator, Mapping
 
 from virevents.definition import (
+    AnyAddress,
     DiskBus,
     DomainDefinition,
     Input,
@@ -22,8 +23,7 @@ from virevents.definition import (
     UsbAddress,
     disk_bus,
 )
-from virevents.definition.devices import AnyAddress
-from virevents.drivers.qemu.pieces import check_address
+from virevents.drivers.qemu.arguments.pieces import check_address
 from virevents.model import Json
 
 __all__ = ["input_bus", "on_usb", "usb_controller", "usb_indexes"]

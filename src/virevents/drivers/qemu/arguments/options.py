@@ -11,13 +11,14 @@ argument: whoever builds an option gives keys of the code's own and values of an
 
 Immutable: functions only.
 
-Invariants, each with a test of its name in ``tests/drivers/qemu/test_options.py``:
+Invariants, each with a test of its name in ``tests/drivers/qemu/arguments/test_options.py``:
     comes_back   what QEMU reads is what was given, whatever text it is
 """
 
 import json
 from collections.abc import Mapping
 
+from virevents.errors import InternalError
 from virevents.model import Json
 
 __all__ = ["Pairs", "escaped", "in_json", "in_pairs"]
@@ -39,9 +40,15 @@ def in_pairs(option: str, first: str, pairs: Pairs | None = None) -> list[str]:
 
     Args:
         option: With its hyphen.
-        first: The value that needs no key; escaped like any other. "" for none.
+        first: The value that needs no key, "" for none. It must have no "=": QEMU would read
+            what stands before it as a key.
         pairs: True and False are written "on" and "off".
+
+    Raises:
+        InternalError: The first value cannot be told without its key.
     """
+    if "=" in first:
+        raise InternalError(f"{option}: expected a first value without '=', met {first!r}")
     words = [escaped(first)] if first else []
     for key, value in (pairs or {}).items():
         if value is not None:

@@ -5,7 +5,7 @@ It stands apart from disks, cards and lines because each of these is a line or t
 
 Immutable: functions only.
 
-Invariants, each with a test of its name in ``tests/drivers/qemu/test_peripheral_arguments.py``:
+Invariants, each with a test of its name in ``tests/drivers/qemu/arguments/test_peripherals.py``:
     shown_by_qemu    QEMU shows every device
     named_refusal    what this driver does not have is refused by its element's name
 """
@@ -33,11 +33,11 @@ from virevents.definition import (
     WatchdogModel,
     aliases,
 )
-from virevents.drivers.qemu.machines import is_express
-from virevents.drivers.qemu.options import in_json, in_pairs
-from virevents.drivers.qemu.pci import Fit
-from virevents.drivers.qemu.pieces import PciDevice, Piece, check_address
-from virevents.drivers.qemu.usb import input_bus, on_usb
+from virevents.drivers.qemu.arguments.mainboards import is_express
+from virevents.drivers.qemu.arguments.options import in_json, in_pairs
+from virevents.drivers.qemu.arguments.pci import Fit
+from virevents.drivers.qemu.arguments.pieces import PciDevice, Piece, check_address
+from virevents.drivers.qemu.arguments.usb import input_bus, on_usb
 from virevents.errors import DefinitionError, UnsupportedDefinitionError
 from virevents.model import Json
 

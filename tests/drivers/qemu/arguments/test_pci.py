@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from virevents.drivers.qemu.pci import BusKind, Fit, Places, Spot
+from virevents.drivers.qemu.arguments.pci import BusKind, Fit, Places, Spot
 from virevents.errors import DefinitionError, UnsupportedDefinitionError
 
 PC = {0: BusKind.CONVENTIONAL_ROOT}

@@ -6,7 +6,7 @@ controller, ``q35`` has PCI Express and SATA.
 
 Immutable.
 
-Invariants, each with a test of its name in ``tests/drivers/qemu/test_machines.py``:
+Invariants, each with a test of its name in ``tests/drivers/qemu/arguments/test_mainboards.py``:
     by_name   a versioned name is the same mainboard
 """
 

@@ -6,7 +6,7 @@ sides read them from here.
 
 Immutable: functions only.
 
-Invariants, each with a test of its name in ``tests/drivers/qemu/test_drives.py``:
+Invariants, each with a test of its name in ``tests/drivers/qemu/arguments/test_drives.py``:
     both_ways          whatever name QEMU uses for a disk leads back to it
     fit_for_qemu       no name is too long or has a character that QEMU refuses
 """

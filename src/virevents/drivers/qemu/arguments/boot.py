@@ -6,7 +6,7 @@ variables are a file that must be there before QEMU is.
 
 Immutable: functions only.
 
-Invariants, each with a test of its name in ``tests/drivers/qemu/test_boot_arguments.py``:
+Invariants, each with a test of its name in ``tests/drivers/qemu/arguments/test_boot.py``:
     in_order       the devices are booted from in the order that the definition states
     own_variables  two domains never share the file of the firmware's variables
 """
@@ -21,7 +21,7 @@ from virevents.definition import (
     LoaderType,
     aliases,
 )
-from virevents.drivers.qemu.options import in_json, in_pairs
+from virevents.drivers.qemu.arguments.options import in_json, in_pairs
 from virevents.errors import UnsupportedDefinitionError
 
 __all__ = ["boot_order", "check_boot", "make_boot", "make_firmware", "pflash_options"]

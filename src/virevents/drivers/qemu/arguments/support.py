@@ -7,7 +7,7 @@ the same error code.
 
 Immutable: functions only.
 
-Invariants, each with a test of its name in ``tests/drivers/qemu/test_support.py``:
+Invariants, each with a test of its name in ``tests/drivers/qemu/arguments/test_support.py``:
     named_refusal   what the driver cannot do is refused by its element's name
     actions         what on_poweroff, on_reboot and on_crash allow is what libvirt allows
     never_guessed   KVM is used for ``type='kvm'`` only, and only where it can be opened
@@ -24,15 +24,15 @@ from virevents.definition import (
     DomainType,
     LifecycleAction,
 )
-from virevents.drivers.qemu.boot_arguments import check_boot
-from virevents.drivers.qemu.character_arguments import check_characters
-from virevents.drivers.qemu.controller_arguments import check_controllers
-from virevents.drivers.qemu.disk_arguments import check_disks
-from virevents.drivers.qemu.interface_arguments import check_interfaces
-from virevents.drivers.qemu.machine_arguments import check_machine_facts
-from virevents.drivers.qemu.machines import check_machine
-from virevents.drivers.qemu.peripheral_arguments import check_peripherals
-from virevents.drivers.qemu.screen_arguments import check_screens
+from virevents.drivers.qemu.arguments.boot import check_boot
+from virevents.drivers.qemu.arguments.characters import check_characters
+from virevents.drivers.qemu.arguments.controllers import check_controllers
+from virevents.drivers.qemu.arguments.disks import check_disks
+from virevents.drivers.qemu.arguments.interfaces import check_interfaces
+from virevents.drivers.qemu.arguments.machine import check_machine_facts
+from virevents.drivers.qemu.arguments.mainboards import check_machine
+from virevents.drivers.qemu.arguments.peripherals import check_peripherals
+from virevents.drivers.qemu.arguments.screens import check_screens
 from virevents.errors import HostError, UnsupportedDefinitionError
 
 __all__ = ["check_startable", "check_supported", "find_emulator"]

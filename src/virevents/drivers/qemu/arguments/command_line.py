@@ -15,7 +15,7 @@ Why each fixed argument:
 
 Immutable: functions only.
 
-Invariants, each with a test of its name in ``tests/drivers/qemu/test_command_line.py``:
+Invariants, each with a test of its name in ``tests/drivers/qemu/arguments/test_command_line.py``:
     no_smuggling   whatever text stands in a definition, QEMU's options are those made here
     really_starts  for everything a definition may have, QEMU starts with it
 """
@@ -24,25 +24,24 @@ from collections.abc import Iterator
 from typing import Final
 
 from virevents.definition import DomainDefinition, LifecycleAction
-from virevents.drivers.qemu.boot_arguments import boot_order, make_boot, make_firmware
-from virevents.drivers.qemu.character_arguments import make_characters
-from virevents.drivers.qemu.controller_arguments import buses_of, make_controllers
-from virevents.drivers.qemu.disk_arguments import make_disks
-from virevents.drivers.qemu.interface_arguments import make_interfaces
-from virevents.drivers.qemu.machine_arguments import (
+from virevents.drivers.qemu.arguments.boot import boot_order, make_boot, make_firmware
+from virevents.drivers.qemu.arguments.characters import make_characters
+from virevents.drivers.qemu.arguments.controllers import buses_of, make_controllers
+from virevents.drivers.qemu.arguments.disks import make_disks
+from virevents.drivers.qemu.arguments.interfaces import make_interfaces
+from virevents.drivers.qemu.arguments.machine import (
     make_clock,
     make_machine,
     make_power,
     make_processor,
 )
-from virevents.drivers.qemu.options import in_pairs
-from virevents.drivers.qemu.peripheral_arguments import make_peripherals, watchdog_action
-from virevents.drivers.qemu.pieces import Piece, placed
-from virevents.drivers.qemu.resources import Resources
-from virevents.drivers.qemu.screen_arguments import make_graphics, make_sounds, make_videos
-from virevents.drivers.qemu.support import check_supported, find_emulator
+from virevents.drivers.qemu.arguments.options import in_pairs
+from virevents.drivers.qemu.arguments.peripherals import make_peripherals, watchdog_action
+from virevents.drivers.qemu.arguments.pieces import Piece, placed
+from virevents.drivers.qemu.arguments.resources import Resources
+from virevents.drivers.qemu.arguments.screens import make_graphics, make_sounds, make_videos
 
-__all__ = ["check_supported", "find_emulator", "make_command_line"]
+__all__ = ["make_command_line"]
 
 _MONITOR: Final = "monitor"
 _DENIED: Final = ("obsolete", "elevateprivileges", "spawn", "resourcecontrol")

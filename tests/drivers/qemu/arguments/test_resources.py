@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-from virevents.drivers.qemu.resources import Resources
+from virevents.drivers.qemu.arguments.resources import Resources
 
 
 def test_all_descriptors() -> None:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from virevents.definition import DomainDefinition, DomainType, Features
-from virevents.drivers.qemu.command_line import make_command_line
-from virevents.drivers.qemu.resources import Resources
-from virevents.drivers.qemu.support import check_supported, find_emulator
+from virevents.definition import DiskFormat, DomainDefinition, DomainType, Features
+from virevents.drivers.qemu.arguments.command_line import make_command_line
+from virevents.drivers.qemu.arguments.resources import Resources
+from virevents.drivers.qemu.arguments.support import check_supported, find_emulator
 from virevents.model import Json
 
 PATIENCE: Final = 30.0  # seconds; only a failing test uses them
@@ -26,6 +26,14 @@ DEFINITION: Final = DomainDefinition(
     domain_type=DomainType.QEMU,
     features=Features(acpi=True),
 )
+FREE_TAPS: Final = {f"net{position}": 100 + position for position in range(9)}
+"""Numbers for the taps of any definition whose cards have no names of the user's."""
+
+FREE_PORTS: Final = {
+    f"graphics{position}": {"port": 5940 + position, "websocket": 5950 + position}
+    for position in range(9)
+}
+"""Ports for any graphics. Nobody else's tests may listen there: these are fixed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +48,16 @@ class Met:
         answer = self.answers[position]
         assert isinstance(answer, list)
         return [each.get(key) for each in answer if isinstance(each, dict)]
+
+
+def make_image(path: Path, kind: DiskFormat = DiskFormat.RAW) -> Path:
+    """Write an empty image of 1 MiB."""
+    if kind is DiskFormat.RAW:
+        path.write_bytes(bytes(1 << 20))
+    else:
+        create = ["qemu-img", "create", "-q", "-f", str(kind), str(path), "1M"]
+        subprocess.run(create, check=True, timeout=PATIENCE)
+    return path
 
 
 def command_line(definition: DomainDefinition, **resources: object) -> list[str]:

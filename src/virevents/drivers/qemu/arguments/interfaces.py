@@ -5,7 +5,7 @@ It stands apart because taps are opened before QEMU starts and passed to it by n
 
 Immutable: functions only.
 
-Invariants, each with a test of its name in ``tests/drivers/qemu/test_interface_arguments.py``:
+Invariants, each with a test of its name in ``tests/drivers/qemu/arguments/test_interfaces.py``:
     shown_by_qemu    QEMU shows every card with its address and its network
     by_descriptor    a tap is named by its descriptor, never by a name or a script
 """
@@ -21,10 +21,10 @@ from virevents.definition import (
     UserNetwork,
     aliases,
 )
-from virevents.drivers.qemu.options import in_json
-from virevents.drivers.qemu.pci import Fit
-from virevents.drivers.qemu.pieces import PciDevice, Piece
-from virevents.drivers.qemu.resources import Resources
+from virevents.drivers.qemu.arguments.options import in_json
+from virevents.drivers.qemu.arguments.pci import Fit
+from virevents.drivers.qemu.arguments.pieces import PciDevice, Piece
+from virevents.drivers.qemu.arguments.resources import Resources
 from virevents.errors import InternalError, UnsupportedDefinitionError
 from virevents.model import Json
 

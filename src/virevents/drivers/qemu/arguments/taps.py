@@ -6,7 +6,7 @@ because QEMU itself then needs no right to: it inherits an open descriptor.
 
 Immutable: functions only; they may be called from any thread.
 
-Invariants, each with a test of its name in ``tests/drivers/qemu/test_taps.py``:
+Invariants, each with a test of its name in ``tests/drivers/qemu/arguments/test_taps.py``:
     opened_up       a tap that was made is up, has its name, and is in its bridge
     goes_with_it    a tap that was made here is gone when its last descriptor is closed
     clear_refusal   what the kernel refuses is a HostError that names the tap or the bridge
