@@ -4,6 +4,10 @@
     python -m tests.differential memory --stories 500
     python -m tests.differential guests --stories 100 --side-by-side 4
     python -m tests.differential guests --replay STORY.txt
+    python -m tests.differential control --stories 100
+
+The last plays the stories of real guests on libvirt and on libvirt: it finds where libvirt does not
+always tell the same, and shows that this comparison adds nothing of its own.
 
 It prints a table, and each story that failed, made short, in the form in which it can be replayed.
 Its status is 1 if anything differs that the table of explanations does not explain.

@@ -119,10 +119,14 @@ def _without_pause_before_panic(events: Events) -> Events:
 
 
 def _without_last_words(events: Events) -> Events:
+    def is_last(number: int) -> bool:
+        name = events[number][1]
+        return any(_is(e, Lifecycle.STOPPED) and e[1] == name for e in events[number:])
+
     return tuple(
         event
-        for event, following in _pairs(events)
-        if following is None or event[0] != "controlerror" or not _is(following, Lifecycle.STOPPED)
+        for number, event in enumerate(events)
+        if event[0] != "controlerror" or not is_last(number)
     )
 
 
@@ -163,6 +167,14 @@ EXPLANATIONS: Final = (
         "Our error names the file that is no saved domain, and calls no failure a success.",
         _is_named_what_is_no_image,
         shown_by="restore file=garbage\ncore_dump test file=a\nrestore file=a\n",
+    ),
+    Explanation(
+        "id-of-stopped-guest",
+        "guests",
+        "libvirt makes a STOPPED that QEMU's end leads to while the domain still has its id, one "
+        "that destroy leads to after it took the id away. Ours has -1: it does not run.",
+        without=_without_id_of_stopped,
+        shown_by="create web1 uuid=1\nguest web1 letter=p\n",
     ),
     Explanation(
         "pause-before-panic",

@@ -15,22 +15,23 @@ import signal
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from itertools import count, cycle
-from typing import Final
+from typing import Final, cast
 
 import virevents
 from tests.conformance.lifecycle.machine import Machine
-from tests.conformance.lifecycle.place import NotToldError, Place
+from tests.conformance.lifecycle.place import Place
 from tests.differential.calls import Call, call_of, event_values, run
 from tests.differential.outcome import Event, Outcome
 from tests.differential.story import Step
 from tests.interop.libvirtd.stock_client import Answer, Json, StockClient
 from virevents import clock
-from virevents.errors import VireventsError
+from virevents.errors import OperationTimeoutError, VireventsError
 from virevents.model import INACTIVE_ID, DomainEvent, DomainState
+from virevents.testing.guests import AgentCommand, AgentLine
 
-__all__ = ["OurGuests", "StockGuests", "sides"]
+__all__ = ["OurGuests", "StockGuests", "sides", "sides_of_control"]
 
 _ANSWER_WITHIN: Final = 0.15  # seconds for a letter; then the state is looked at again
 _SETTLES_WITHIN: Final = 8.0  # seconds until a step is taken for over, come what may
@@ -146,8 +147,8 @@ class _Guests(ABC):
         return 0
 
     def _send(self, letter: str, identity: int) -> None:
-        with suppress(NotToldError, OSError):  # its QEMU may be on its way out
-            self.world.place.act("later", letter, f"web{identity}")
+        with suppress(OperationTimeoutError):  # its QEMU may be on its way out
+            self._line(identity).send(AgentCommand(letter))
 
     def _settle(self) -> None:
         """Return when every domain that runs listens, and none is shutting down."""
@@ -167,10 +168,14 @@ class _Guests(ABC):
         """Tell whether a guest answers two letters: between them it looks at the power button."""
         try:
             for _ in range(2):
-                self.world.place.act("guest", next(self._letters), f"web{identity}")
-        except (NotToldError, OSError):
+                # No command to the agent: it only echoes, as it does each letter.
+                self._line(identity).tell(cast("AgentCommand", next(self._letters)))
+        except OperationTimeoutError:
             return False
         return True
+
+    def _line(self, identity: int) -> AgentLine:
+        return self.world.place._lines[f"web{identity}"]
 
     @abstractmethod
     def domains(self) -> dict[str, Facts]:
@@ -386,17 +391,38 @@ _plays: Final = count()
 
 
 @contextmanager
+def _our_side(prefix: str) -> Iterator[OurGuests]:
+    with Place(_ANSWER_WITHIN) as place:
+        uri = f"qemu:///embed?root={place.folder}/root"
+        with virevents.open(uri) as conn:
+            side = OurGuests(conn, place, prefix)
+            try:
+                yield side
+            finally:
+                side.clear_away()
+
+
+@contextmanager
+def _stock_side(uri: str, prefix: str) -> Iterator[StockGuests]:
+    with Place(_ANSWER_WITHIN) as place, StockClient(uri) as stock:
+        side = StockGuests(stock, uri, place, prefix)
+        try:
+            yield side
+        finally:
+            side.clear_away()
+
+
+@contextmanager
 def sides(uri: str) -> Iterator[tuple[OurGuests, StockGuests]]:
     """Open both for one story: *uri* is that of a libvirtd; whatever is left is ended."""
     prefix = f"d{os.getpid()}x{next(_plays)}-"
-    with ExitStack() as stack:
-        our_place = stack.enter_context(Place(_ANSWER_WITHIN))
-        their_place = stack.enter_context(Place(_ANSWER_WITHIN))
-        root = our_place.folder / "root"
-        conn = stack.enter_context(virevents.open(f"qemu:///embed?root={root}"))
-        stock = stack.enter_context(StockClient(uri))
-        ours = OurGuests(conn, our_place, prefix)
-        theirs = StockGuests(stock, uri, their_place, prefix)
-        stack.callback(ours.clear_away)
-        stack.callback(theirs.clear_away)
+    with _our_side(prefix) as ours, _stock_side(uri, prefix) as theirs:
         yield ours, theirs
+
+
+@contextmanager
+def sides_of_control(uri: str) -> Iterator[tuple[StockGuests, StockGuests]]:
+    """Open the same libvirtd as both sides: what differs now is libvirt's own, or ours here."""
+    prefix = f"d{os.getpid()}x{next(_plays)}"
+    with _stock_side(uri, f"{prefix}a-") as one, _stock_side(uri, f"{prefix}b-") as other:
+        yield one, other

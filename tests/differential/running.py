@@ -29,10 +29,11 @@ __all__ = ["MAKE", "Report", "libvirt_for", "play_alone", "play_side_by_side", "
 MAKE: Final[Mapping[str, Callable[[int, int], Story]]] = {
     "memory": memory_story,
     "guests": guest_story,
+    "control": guest_story,
 }
 """Makes a story of an arm, by seed and length."""
 
-_TRIES: Final = {"memory": 200, "guests": 60}
+_TRIES: Final = {"memory": 200, "guests": 60, "control": 20}
 _ROOT: Final = Path(__file__).resolve().parents[2]
 
 
@@ -55,10 +56,16 @@ class Report:
 
 def play_alone(arm: str, uri: str, story: Story) -> Verdict:
     """Play one story on sides that nobody has used; *uri* is that of a libvirtd, or ""."""
-    with tempfile.TemporaryDirectory(prefix="vdf") as folder:
-        opened = memory.sides(Path(folder)) if arm == "memory" else guests.sides(uri)
-        with opened as (ours, theirs):
-            return play(arm, story, ours, theirs)
+    match arm:
+        case "memory":
+            with tempfile.TemporaryDirectory() as folder, memory.sides(Path(folder)) as (a, b):
+                return play("memory", story, a, b)
+        case "guests":
+            with guests.sides(uri) as (ours, theirs):
+                return play("guests", story, ours, theirs)
+        case _:
+            with guests.sides_of_control(uri) as (one, other):
+                return play("guests", story, one, other)
 
 
 @contextmanager

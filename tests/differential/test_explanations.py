@@ -1,19 +1,17 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Each entry of the table of explanations: its story shows it, and nothing but it."""
 
-from pathlib import Path
 from typing import Final
 
 import pytest
 
 from tests.differential.explanations import EXPLANATIONS, Explanation, explain
-from tests.differential.memory import sides
 from tests.differential.outcome import Difference
+from tests.differential.running import libvirt_for, play_alone
 from tests.differential.story import Step, read
-from tests.differential.trial import play
 from tests.interop.libvirtd.private_libvirtd import need_libvirtd
 
-_MEMORY: Final = [entry for entry in EXPLANATIONS if entry.arm == "memory"]
+_SHOWN: Final = [entry for entry in EXPLANATIONS if entry.shown_by]
 
 
 @pytest.fixture
@@ -25,12 +23,13 @@ def test_the_names_are_unique() -> None:
     assert len({entry.name for entry in EXPLANATIONS}) == len(EXPLANATIONS)
 
 
+@pytest.mark.qemu
 @pytest.mark.libvirt
 @pytest.mark.usefixtures("libvirt_is_there")
-@pytest.mark.parametrize("entry", _MEMORY, ids=[entry.name for entry in _MEMORY])
-def test_the_test_drivers_differ_so(entry: Explanation, tmp_path: Path) -> None:
-    with sides(tmp_path) as (ours, theirs):
-        verdict = play("memory", read(entry.shown_by), ours, theirs)
+@pytest.mark.parametrize("entry", _SHOWN, ids=[entry.name for entry in _SHOWN])
+def test_we_differ_so(entry: Explanation) -> None:
+    with libvirt_for(entry.arm) as uri:
+        verdict = play_alone(entry.arm, uri, read(entry.shown_by))
     assert verdict.unexplained == ()
     assert set(verdict.explained) == {entry.name}
 
