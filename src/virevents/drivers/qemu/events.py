@@ -34,11 +34,13 @@ from virevents.drivers.qemu.ending import Sign
 from virevents.drivers.qemu.scene import NOTHING, Course, Effect, Reaction, Scene
 from virevents.drivers.qemu.transitions import Happening, Phase
 from virevents.model import (
+    Cause,
     DomainEvent,
     PMSuspendDiskEvent,
     PMSuspendEvent,
     PMWakeupEvent,
     RebootEvent,
+    RequestedBy,
     WatchdogAction,
     WatchdogEvent,
 )
@@ -63,12 +65,14 @@ def interpret(message: Mapping[str, object], scene: Scene) -> Effect:
 def _on_resume(_data: Data, scene: Scene) -> Effect:
     """The first RESUME is the start; later ones end a pause."""
     reason = scene.asked.run
+    by = None if reason is None else scene.asked.run_by
     if scene.phase is Phase.STARTING:
-        effect = scene.happen(Happening.BOOTED, is_asked=True)
+        effect = scene.happen(Happening.BOOTED, by=by)
     else:
-        is_asked = reason is not None
-        effect = scene.happen(Happening.PROCESSORS_RUN, is_asked=is_asked, reason=reason)
-    return replace(effect, asked=replace(scene.asked, run=None))
+        effect = scene.happen(Happening.PROCESSORS_RUN, by=by, reason=reason)
+    # A guest that a reboot let run is its own master again, and may power off at once.
+    course = Course.NORMAL if scene.course is Course.REBOOTING else None
+    return replace(effect, asked=replace(scene.asked, run=None), course=course)
 
 
 def _on_stop(_data: Data, scene: Scene) -> Effect:
@@ -76,8 +80,8 @@ def _on_stop(_data: Data, scene: Scene) -> Effect:
     if scene.course is not Course.NORMAL:
         return NOTHING
     reason = scene.asked.pause
-    is_asked = reason is not None
-    effect = scene.happen(Happening.PROCESSORS_STOPPED, is_asked=is_asked, reason=reason)
+    by = scene.asked.by_call(reason is not None)
+    effect = scene.happen(Happening.PROCESSORS_STOPPED, by=by, reason=reason)
     return replace(effect, asked=replace(scene.asked, pause=None))
 
 
@@ -88,7 +92,9 @@ def _on_watchdog(data: Data, scene: Scene) -> Effect:
         return NOTHING
     fired = WatchdogEvent(scene.domain, action, scene.time)
     if action is not WatchdogAction.PAUSE:
-        return Effect(events=(fired,))
+        # QEMU goes without a word after a power-off of the watchdog's.
+        is_end = action is WatchdogAction.POWEROFF
+        return Effect(events=(fired,), end_cause=_BY_GUEST if is_end else None)
     paused = scene.happen(Happening.WATCHDOG)
     reaction = Reaction.DUMP_AND_RUN if scene.policy.dumps_on_watchdog else None
     return replace(paused, events=(fired, *paused.events), reaction=reaction)
@@ -114,8 +120,8 @@ def _on_guest_off(reason: object, scene: Scene) -> Effect:
         return NOTHING  # the same power-off again
     if _is_reboot(scene) and reason != "guest-reset":
         return Effect(course=Course.REBOOTING, reaction=Reaction.REBOOT)
-    is_asked = scene.asked.power_off or scene.asked.reboot
-    told = scene.happen(Happening.GUEST_OFF, is_asked=is_asked)
+    by = scene.asked.by_call(scene.asked.power_off, scene.asked.reboot)
+    told = scene.happen(Happening.GUEST_OFF, by=by)
     return replace(told, sign=Sign.SHUTDOWN, reaction=Reaction.END, end_cause=told.cause)
 
 
@@ -126,12 +132,11 @@ def _is_reboot(scene: Scene) -> bool:
 def _on_host_off(happening: Happening, scene: Scene) -> Effect:
     """By a signal or a command. libvirt tells of neither where a power-off means a reboot."""
     asked = scene.asked
-    is_asked = asked.destroy or (asked.reset and happening is Happening.COMMANDED)
-    told = scene.happen(happening, is_asked=is_asked)
-    is_silent = scene.policy.on_poweroff is LifecycleAction.RESTART or (
-        asked.reboot and not asked.destroy
-    )
-    if is_silent or scene.course is Course.REBOOTING:
+    is_reset = asked.reset and happening is Happening.COMMANDED
+    told = scene.happen(happening, by=asked.by_call(asked.destroy, is_reset))
+    is_reboot = asked.reboot or scene.course is Course.REBOOTING
+    is_always = scene.policy.on_poweroff is LifecycleAction.RESTART
+    if is_always or (is_reboot and not asked.destroy):
         return Effect(end_cause=told.cause)
     return replace(told, sign=Sign.SHUTDOWN, reaction=Reaction.END, end_cause=told.cause)
 
@@ -163,7 +168,7 @@ def _on_reset(_data: Data, scene: Scene) -> Effect:
 
 
 def _slept(scene: Scene, told: DomainEvent, happening: Happening) -> Effect:
-    effect = scene.happen(happening, is_asked=scene.asked.sleep)
+    effect = scene.happen(happening, by=scene.asked.by_call(scene.asked.sleep))
     asked = replace(scene.asked, sleep=False)
     return replace(effect, events=(told, *effect.events), asked=asked)
 
@@ -180,10 +185,12 @@ def _on_suspend_disk(_data: Data, scene: Scene) -> Effect:
 
 def _on_wakeup(_data: Data, scene: Scene) -> Effect:
     told = PMWakeupEvent(scene.domain, 0, scene.time)
-    woke = scene.happen(Happening.WOKE, is_asked=scene.asked.wake_up)
+    woke = scene.happen(Happening.WOKE, by=scene.asked.by_call(scene.asked.wake_up))
     asked = replace(scene.asked, wake_up=False)
     return replace(woke, events=(told, *woke.events), asked=asked)
 
+
+_BY_GUEST: Final = Cause(RequestedBy.GUEST, is_graceful=False)
 
 _ON_CRASH: Final[Mapping[LifecycleAction, tuple[Sign | None, Reaction | None, Course | None]]] = {
     LifecycleAction.DESTROY: (Sign.PANICKED, Reaction.END, Course.ENDING),

@@ -37,6 +37,7 @@ from virevents.model import (
     DomainEvent,
     DomainState,
     LifecycleEvent,
+    RequestedBy,
     ShutoffReason,
     StateAndReason,
 )
@@ -155,7 +156,7 @@ class Life:
         """Do what *happening*, which a call made happen, means."""
         self._state.make_room()
         with self._domain.lock:
-            self._tell_locked(self._scene_locked().happen(happening, is_asked=True))
+            self._tell_locked(self._scene_locked().happen(happening, by=RequestedBy.CALL))
 
     def publish(self, *events: DomainEvent) -> None:
         """Push events that change no state."""

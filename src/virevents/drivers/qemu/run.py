@@ -30,6 +30,7 @@ from virevents.definition import DomainDefinition
 from virevents.dispatch import EventState
 from virevents.drivers.base import DriverContext
 from virevents.drivers.domains import DomainList
+from virevents.drivers.qemu.arguments import settings_of
 from virevents.drivers.qemu.ending import Ending, Sign, Step
 from virevents.drivers.qemu.launching import Launched
 from virevents.drivers.qemu.life import Life, LivingDomain
@@ -167,7 +168,7 @@ class QemuRun:
         self._listeners: Final = Listeners()
         self._ending: Final = Ending()
         self._deadline: asyncio.TimerHandle | None = None  # loop thread only
-        self._reaction: asyncio.Task[None] | None = None  # loop thread only
+        self._task: asyncio.Task[None] | None = None  # loop thread only
         self._is_stream_broken = False  # loop thread only
         self._has_exited = False  # loop thread only
         # Let go of while its QEMU goes on: ``ended`` is open, and it has not ended.
@@ -215,6 +216,9 @@ class QemuRun:
 
     async def _begin(self, startup: Startup) -> None:
         life = self.life
+        is_incoming = startup.incoming is not None
+        for command, arguments in settings_of(self.definition, is_incoming=is_incoming):
+            await self.execute(command, arguments)
         if startup.incoming is not None:
             await startup.incoming(self)
             life.happen(Happening.RESTORED)
@@ -257,8 +261,8 @@ class QemuRun:
             return
         self.is_detached = True
         self._disarm()
-        if self._reaction is not None:
-            self._reaction.cancel()
+        if self._task is not None:
+            self._task.cancel()
         self._process.let_go()
         self._monitor.close()
         self._listeners.end()
@@ -301,8 +305,8 @@ class QemuRun:
         await self._settled()
         await self._cont(reason)
 
-    async def _cont(self, reason: RunningReason) -> None:
-        self.life.ask(replace(self.life.asked, run=reason))
+    async def _cont(self, reason: RunningReason, by: RequestedBy = RequestedBy.CALL) -> None:
+        self.life.ask(replace(self.life.asked, run=reason, run_by=by))
         try:
             await self.execute("cont")
         finally:
@@ -427,7 +431,7 @@ class QemuRun:
         if effect.reaction is Reaction.END:
             self._ask_to_end(_EXIT_WITHIN)
         elif effect.reaction is Reaction.REBOOT:
-            self._start(self._reboot())
+            self._begin_task(self._reboot)
         elif effect.reaction is not None:
             self._host.dump_then(self._domain, self, self._after_dump(effect.reaction))
 
@@ -435,41 +439,49 @@ class QemuRun:
         if reaction is Reaction.DUMP_AND_END:
             return lambda: self.conclude_as(Sign.PANICKED)
         if reaction is Reaction.DUMP_AND_REBOOT:
-            return lambda: self._start(self._reboot())
-        return lambda: self._start(self._run_again())
+            return lambda: self._begin_task(self._reboot)
+        return lambda: self._begin_task(self._run_again)
 
-    def _start(self, reaction: Coroutine[object, object, None]) -> None:
-        if self._ending.is_over or self.is_detached:
-            reaction.close()
-            return
-        self._reaction = asyncio.get_running_loop().create_task(reaction)
+    def _begin_task(self, work: Callable[[], Coroutine[object, object, None]]) -> None:
+        """Do *work* of several commands, after what is being done already."""
+        if not self._ending.is_over and not self.is_detached:
+            loop = asyncio.get_running_loop()
+            self._task = loop.create_task(self._after(self._task, work))
+
+    async def _after(
+        self,
+        previous: asyncio.Task[None] | None,
+        work: Callable[[], Coroutine[object, object, None]],
+    ) -> None:
+        try:
+            if previous is not None:
+                await asyncio.wait({previous})
+            await work()
+        finally:
+            if self._task is asyncio.current_task():
+                self._task = None
 
     async def _reboot(self) -> None:
         """Make of a power-off, or of a crash, a reboot (libvirt: qemuProcessFakeReboot)."""
         is_crash = self.life.phase is Phase.CRASHED
         try:
             await self.execute("system_reset")
-            await self._cont(RunningReason.CRASHED if is_crash else RunningReason.BOOTED)
+            reason = RunningReason.CRASHED if is_crash else RunningReason.BOOTED
+            await self._cont(reason, by=RequestedBy.GUEST)
         except MonitorError as error:
             _log.error("could not reboot QEMU %d, which is killed: %s", self._process.pid, error)
             self._give_up()
-        finally:
-            self._reaction = None
-            self.life.course = Course.NORMAL
-        self.life.note_reboot()
 
     async def _run_again(self) -> None:
         try:
-            await self._cont(RunningReason.UNPAUSED)
+            await self._cont(RunningReason.UNPAUSED, by=RequestedBy.GUEST)
         except MonitorError as error:
             _log.error("QEMU %d stays paused after its dump: %s", self._process.pid, error)
-        finally:
-            self._reaction = None
 
     async def _settled(self) -> None:
-        """Wait for the end of a reboot that goes on."""
-        if self._reaction is not None:
-            await asyncio.wait({self._reaction})
+        """Wait for the end of what the run does by itself: its steps are one."""
+        while self._task is not None:
+            await asyncio.wait({self._task})
 
     def _put(self, sign: Sign) -> None:
         step = self._ending.put(sign)

@@ -27,6 +27,7 @@ from virevents.model import (
     Lifecycle,
     LifecycleEvent,
     PausedReason,
+    RequestedBy,
     RunningReason,
     StateAndReason,
 )
@@ -88,6 +89,7 @@ class Asked:
     Attributes:
         pause: Why the processors are to stop.
         run: Why they are to run.
+        run_by: On whose wish they are to run: a guest that crashed is rebooted on nobody's call.
         power_off: The power button was pressed.
         reboot: The next power-off is to be a reboot (libvirt: fakeReboot).
         destroy: The domain is to be destroyed.
@@ -98,12 +100,17 @@ class Asked:
 
     pause: PausedReason | None = None
     run: RunningReason | None = None
+    run_by: RequestedBy = RequestedBy.CALL
     power_off: bool = False
     reboot: bool = False
     destroy: bool = False
     reset: bool = False
     sleep: bool = False
     wake_up: bool = False
+
+    def by_call(self, *wishes: bool) -> RequestedBy | None:
+        """Who asked, if any of *wishes* was one."""
+        return RequestedBy.CALL if any(wishes) else None
 
 
 NOTHING_ASKED: Final = Asked()
@@ -165,22 +172,24 @@ class Scene:
         return LifecycleEvent(self.domain, event, detail, self.time, 0, cause)
 
     def happen(
-        self, happening: Happening, *, is_asked: bool = False, reason: AskedReason = None
+        self,
+        happening: Happening,
+        *,
+        by: RequestedBy | None = None,
+        reason: AskedReason = None,
     ) -> "Effect":
         """Look up what *happening* means here.
 
         Args:
             happening: What happens.
-            is_asked: Whether a call asked for it.
+            by: Who asked for it, if anybody is known to have.
             reason: With which reason.
         """
         line = find(happening, self.state, reason) or find(happening, self.state)
         if line is None:
             return NOTHING
         is_reboot = self.course is Course.REBOOTING
-        cause = line.cause(
-            is_asked=is_asked, is_reboot=is_reboot, is_found_at_start=self.is_found_at_start
-        )
+        cause = line.cause(by, is_reboot=is_reboot, is_found_at_start=self.is_found_at_start)
         events = tuple(self.lifecycle(event, detail, cause) for event, detail in line.told)
         return Effect(state=line.state, events=events, cause=cause)
 

@@ -126,10 +126,10 @@ class Transition:
     unless_asked: RequestedBy = RequestedBy.UNKNOWN
     is_graceful: bool | None = None
 
-    def cause(self, *, is_asked: bool, is_reboot: bool, is_found_at_start: bool) -> Cause:
-        """Why it happened; *is_asked* says that a call of ours wanted it."""
-        by = RequestedBy.CALL if is_asked else self.unless_asked
-        return Cause(by, self.is_graceful, is_reboot, is_found_at_start)
+    def cause(self, by: RequestedBy | None, *, is_reboot: bool, is_found_at_start: bool) -> Cause:
+        """Why it happened; *by* says who asked for it, if anybody did."""
+        asked_by = self.unless_asked if by is None else by
+        return Cause(asked_by, self.is_graceful, is_reboot, is_found_at_start)
 
 
 def _state(state: DomainState, reason: Reason) -> StateAndReason:
