@@ -24,7 +24,7 @@ from typing import Final
 
 from virevents.definition import DomainDefinition, check_name, parse_definition
 from virevents.drivers.base import NvramFate
-from virevents.drivers.qemu.arguments import check_supported, find_emulator
+from virevents.drivers.qemu.arguments import check_supported, find_emulator, variables_of
 from virevents.drivers.qemu.estate import Estate, disk, invalid
 from virevents.drivers.qemu.kept import KeptFiles
 from virevents.drivers.qemu.placing import sync_folder
@@ -98,7 +98,7 @@ class Definitions:
                 is_persistent, definition = domain.is_persistent, domain.next_definition
             if not is_persistent:
                 raise invalid(domain, "cannot undefine transient domain", "a persistent domain")
-            variables = _variables_of(definition)
+            variables = _variables_of(definition, estate.directory.variables)
             self._refuse_remains(domain, variables, managed_save=managed_save, nvram=nvram)
             with disk(f"could not remove the definition of {domain.identity.name}"):
                 # The definition last: killed before it, the domain is there and asked again.
@@ -212,9 +212,9 @@ def _persistent(definition: DomainDefinition) -> QemuDomain:
     return QemuDomain(definition, is_persistent=True)
 
 
-def _variables_of(definition: DomainDefinition) -> Path | None:
+def _variables_of(definition: DomainDefinition, folder: Path) -> Path | None:
     """Return the file of the firmware's variables, if there is one."""
-    path = None if definition.nvram is None else Path(definition.nvram)
+    path = variables_of(definition, folder)
     return path if path is not None and path.exists() else None
 
 

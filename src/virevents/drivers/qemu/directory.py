@@ -49,6 +49,12 @@ class DomainDirectory:
         root: Its path.
         confinement: As whom the processes run that must reach some of it.
 
+    Attributes:
+        root: Its path.
+        confinement: See there.
+        variables: The folder of the variables of firmware that have no path of a definition's;
+            made when the first of them are.
+
     Raises:
         OpenError: Another driver has it, in this process or another.
         OSError: It cannot be made or locked.
@@ -61,6 +67,7 @@ class DomainDirectory:
         self._run: Final = root / "run"
         self._log: Final = root / "log"
         self._boot: Final = root / "boot"
+        self.variables: Final = root / "nvram"
         root.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
         _check_safe(root)
         self._lock: int | None = _locked(root / "lock")  # one thread at a time: made, then closed

@@ -13,11 +13,12 @@ Invariants, each with a test of its name in ``tests/drivers/qemu/test_starting.p
     says_why        its error carries what QEMU printed
 """
 
+from contextlib import ExitStack
 from typing import Final
 
 from virevents.definition import DomainDefinition
 from virevents.drivers.base import StartMode
-from virevents.drivers.qemu.arguments import Resources, find_emulator, make_command_line
+from virevents.drivers.qemu.arguments import Prepared, prepared
 from virevents.drivers.qemu.definitions import accept
 from virevents.drivers.qemu.estate import Estate, disk, invalid, run_of
 from virevents.drivers.qemu.launching import Launched, Plan, launch
@@ -101,23 +102,32 @@ class Starting:
         if run_of(domain) is not None:
             raise invalid(domain, "domain is already running", "an inactive domain")
         domain_id = estate.next_id()
-        with disk(f"could not start {definition.name}"):
-            launched = launch(
-                estate.directory,
-                domain_id,
-                definition,
-                lambda *given: _plan(definition, startup, *given),
-                is_autodestroyed=owner is not None,
-            )
-        run = QemuRun(domain, launched, estate)
-        try:
-            estate.begin_run(
-                domain, lambda: domain.begin_locked(run, launched.definition, domain_id, owner)
-            )
-        except ClosedError:
-            launched.undo()
-            raise
-        self._boot(run, launched, startup)
+        with ExitStack() as held:
+            with disk(f"could not start {definition.name}"):
+                # Its taps and ports are ours until QEMU has them, so to the end of its boot.
+                ready = held.enter_context(
+                    prepared(
+                        definition,
+                        variables=estate.directory.variables,
+                        confinement=estate.directory.confinement,
+                    )
+                )
+                launched = launch(
+                    estate.directory,
+                    domain_id,
+                    ready.definition,
+                    lambda *given: _plan(ready, startup, *given),
+                    is_autodestroyed=owner is not None,
+                )
+            run = QemuRun(domain, launched, estate)
+            try:
+                estate.begin_run(
+                    domain, lambda: domain.begin_locked(run, launched.definition, domain_id, owner)
+                )
+            except ClosedError:
+                launched.undo()
+                raise
+            self._boot(run, launched, startup)
 
     def _boot(self, run: QemuRun, launched: Launched, startup: Startup) -> None:
         name = launched.definition.name
@@ -144,17 +154,13 @@ class Starting:
         return OperationFailedError(f"{words}: {printed}" if printed else words)
 
 
-def _plan(
-    definition: DomainDefinition, startup: Startup, folder: RunFolder, monitor_descriptor: int
-) -> Plan:
-    resources = Resources(
+def _plan(ready: Prepared, startup: Startup, folder: RunFolder, monitor_descriptor: int) -> Plan:
+    arguments, descriptors = ready.command_line(
         monitor_descriptor=monitor_descriptor,
-        is_incoming=startup.incoming is not None,
         channels=folder.channels,
+        is_incoming=startup.incoming is not None,
     )
-    emulator = find_emulator(definition)
-    arguments = make_command_line(definition, emulator=emulator, resources=resources)
-    return Plan(arguments=arguments, definition=definition)
+    return Plan(arguments=arguments, descriptors=descriptors, definition=ready.definition)
 
 
 def _transient(definition: DomainDefinition) -> QemuDomain:

@@ -8,7 +8,10 @@ list is a function of a definition and of what was opened for the start (`Resour
 from virevents.drivers.qemu.arguments.characters import agent_socket
 from virevents.drivers.qemu.arguments.command_line import make_command_line
 from virevents.drivers.qemu.arguments.drives import describe_channel, describe_disk
+from virevents.drivers.qemu.arguments.firmware import variables_of
+from virevents.drivers.qemu.arguments.preparing import Prepared, prepared
 from virevents.drivers.qemu.arguments.resources import Resources
+from virevents.drivers.qemu.arguments.settings import settings_of
 from virevents.drivers.qemu.arguments.support import (
     check_startable,
     check_supported,
@@ -16,6 +19,7 @@ from virevents.drivers.qemu.arguments.support import (
 )
 
 __all__ = [
+    "Prepared",
     "Resources",
     "agent_socket",
     "check_startable",
@@ -24,4 +28,7 @@ __all__ = [
     "describe_disk",
     "find_emulator",
     "make_command_line",
+    "prepared",
+    "settings_of",
+    "variables_of",
 ]

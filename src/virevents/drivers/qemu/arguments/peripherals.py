@@ -41,7 +41,13 @@ from virevents.drivers.qemu.arguments.usb import input_bus, on_usb
 from virevents.errors import DefinitionError, UnsupportedDefinitionError
 from virevents.model import Json
 
-__all__ = ["balloon_of", "check_peripherals", "make_peripherals", "watchdog_action"]
+__all__ = [
+    "balloon_alias",
+    "balloon_of",
+    "check_peripherals",
+    "make_peripherals",
+    "watchdog_action",
+]
 
 _DEFAULT_BALLOON: Final = Balloon(model=BalloonModel.VIRTIO)
 _BALLOON: Final = "balloon0"
@@ -60,6 +66,11 @@ def balloon_of(definition: DomainDefinition) -> Balloon | None:
     """The balloon: virtio where nothing says, as libvirt has it; None if there is to be none."""
     balloon = definition.balloon or _DEFAULT_BALLOON
     return None if balloon.model is BalloonModel.NONE else balloon
+
+
+def balloon_alias(balloon: Balloon) -> str:
+    """What QEMU calls the balloon."""
+    return balloon.alias or _BALLOON
 
 
 def watchdog_action(definition: DomainDefinition) -> str | None:
@@ -142,7 +153,7 @@ def _balloon(balloon: Balloon) -> PciDevice:
     return PciDevice(
         properties={
             "driver": _virtio("virtio-balloon-pci", balloon.model),
-            "id": balloon.alias or _BALLOON,
+            "id": balloon_alias(balloon),
             "deflate-on-oom": balloon.autodeflate,
             "free-page-reporting": balloon.free_page_reporting,
         },

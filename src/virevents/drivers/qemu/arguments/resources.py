@@ -30,7 +30,7 @@ class Resources:
             no path of their own, the guest agent's for one; it must exist by then.
         taps: An open tap's descriptor for each interface that needs one, by alias ("net0").
         ports: The TCP ports chosen for graphics, by alias ("graphics0") and then by what they are
-            for: "port", "tls_port", "websocket".
+            for: "port", "websocket".
     """
 
     monitor_descriptor: int
