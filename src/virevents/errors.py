@@ -35,6 +35,7 @@ The tree::
     +-- StateError                   the domain is not in a state that allows the call
     +-- OperationFailedError         the hypervisor tried and failed
     |   +-- HostError                a file or a program of the host's is missing or refused
+    |   +-- StartError               a domain's hypervisor ended before its guest ran
     +-- OperationTimeoutError        a deadline passed
         +-- ExpectTimeout            ``expect`` ended without its event
 
@@ -68,6 +69,7 @@ __all__ = [
     "PayloadError",
     "ReadOnlyError",
     "RemoteProtocolError",
+    "StartError",
     "StateError",
     "UnsupportedArgumentError",
     "UnsupportedDefinitionError",
@@ -291,6 +293,12 @@ class HostError(OperationFailedError):
     """A file or a program of the host's is missing, or the system refused it."""
 
     code = 38
+
+
+class StartError(OperationFailedError):
+    """A domain's hypervisor ended, or said nothing, before its guest ran; nothing is left of it."""
+
+    code = 1
 
 
 class OperationTimeoutError(VireventsError, TimeoutError):

@@ -29,10 +29,10 @@ from virevents.errors import (
     ClosedError,
     LoopStoppedError,
     MonitorError,
-    OperationFailedError,
+    StartError,
     VireventsError,
 )
-from virevents.model import DomainIdentity
+from virevents.model import DomainIdentity, DomainState, ShutoffReason, StateAndReason
 
 __all__ = ["Starting"]
 
@@ -94,13 +94,26 @@ class Starting:
 
         Raises:
             StateError: It runs already.
-            OperationFailedError: QEMU did not come so far; nothing is left of it.
+            StartError: QEMU did not come so far; nothing is left of it.
             HostError: The disk or the system refused.
             VireventsError: What ``startup.incoming`` raises.
         """
-        estate = self._estate
         if run_of(domain) is not None:
             raise invalid(domain, "domain is already running", "an inactive domain")
+        try:
+            self._launch_and_boot(domain, definition, startup, owner)
+        except VireventsError:
+            _note_failure(domain)
+            raise
+
+    def _launch_and_boot(
+        self,
+        domain: QemuDomain,
+        definition: DomainDefinition,
+        startup: Startup,
+        owner: object | None,
+    ) -> None:
+        estate = self._estate
         domain_id = estate.next_id()
         with ExitStack() as held:
             with disk(f"could not start {definition.name}"):
@@ -147,11 +160,18 @@ class Starting:
 
     def _start_failure(
         self, run: QemuRun, definition: DomainDefinition, error: VireventsError
-    ) -> OperationFailedError:
+    ) -> StartError:
         printed = log_tail(self._estate.directory.log_path(definition.uuid))
         ended = describe_exit(run.exit_status) if run.ended.is_open else "it has not ended yet"
         words = f"could not start domain {definition.name}: {error}; QEMU: {ended}"
-        return OperationFailedError(f"{words}: {printed}" if printed else words)
+        return StartError(f"{words}: {printed}" if printed else words)
+
+
+def _note_failure(domain: QemuDomain) -> None:
+    """libvirt: a start that failed is why the domain is off, however far it came."""
+    with domain.lock:
+        if domain.run is None:
+            domain.state = StateAndReason(DomainState.SHUTOFF, ShutoffReason.FAILED)
 
 
 def _plan(ready: Prepared, startup: Startup, folder: RunFolder, monitor_descriptor: int) -> Plan:
