@@ -23,7 +23,7 @@ from virevents.definition import DomainDefinition, WatchdogAction
 from virevents.dispatch import EventState
 from virevents.drivers.base import DriverContext
 from virevents.drivers.domains import DomainObject
-from virevents.drivers.qemu.arguments import describe_disk
+from virevents.drivers.qemu.arguments import describe_channel, describe_disk
 from virevents.drivers.qemu.events import interpret
 from virevents.drivers.qemu.found import find_out, was_interrupted
 from virevents.drivers.qemu.scene import Asked, Course, DiskName, Effect, Policy, Scene
@@ -235,10 +235,7 @@ class Life:
         return DiskName("", device) if found is None else DiskName(*found)
 
     def _describe_channel(self, device: str) -> str:
-        for position, channel in enumerate(self._definition.channels):
-            if device == (channel.alias or f"channel{position}"):
-                return channel.name or ""
-        return ""
+        return describe_channel(self._definition, device) or ""
 
     def _tell_locked(self, effect: Effect) -> None:
         assert_held(self._domain.lock)
