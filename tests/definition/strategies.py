@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 from hypothesis import strategies as st
 
 from virevents.definition import (
+    BridgeNetwork,
     Channel,
     Clock,
     Controller,
@@ -25,6 +26,7 @@ from virevents.definition import (
     LifecycleAction,
     Rng,
     SpiceGraphics,
+    TapNetwork,
     UnixEnd,
     VncGraphics,
 )
@@ -81,22 +83,37 @@ _FOREIGN: Final = st.lists(
 
 def values(kind: Kind) -> st.SearchStrategy[object]:
     """Any value of *kind*."""
-    if isinstance(kind, Words):
-        return st.sampled_from(list(kind.words))
-    if isinstance(kind, Switch):
-        return st.booleans()
-    if isinstance(kind, Number):
-        return st.integers(kind.least, kind.most)
-    if isinstance(kind, Hexadecimal):
-        return st.integers(0, kind.most)
-    if isinstance(kind, Memory):
-        return st.integers(1, kind.most)
-    if isinstance(kind, Opaque):
-        return _FOREIGN.map(
-            lambda texts: kind.read_element(parse_tree(f"<m>{''.join(texts)}</m>"), {})
-        )
+    for of, strategy in _KINDS.items():
+        if isinstance(kind, of):
+            return strategy(kind)
     assert isinstance(kind, Text)
     return _texts(kind)
+
+
+def _words(kind: Kind) -> st.SearchStrategy[object]:
+    assert isinstance(kind, Words)
+    return st.sampled_from(list(kind.words))
+
+
+def _numbers(kind: Kind) -> st.SearchStrategy[object]:
+    assert isinstance(kind, Number | Hexadecimal | Memory)
+    least = {Number: getattr(kind, "least", 0), Memory: 1}.get(type(kind), 0)
+    return st.integers(least, kind.most)
+
+
+def _foreign(kind: Kind) -> st.SearchStrategy[object]:
+    assert isinstance(kind, Opaque)
+    return _FOREIGN.map(lambda texts: kind.read_element(parse_tree(f"<m>{''.join(texts)}</m>"), {}))
+
+
+_KINDS: Final[dict[type[Kind], Callable[[Kind], st.SearchStrategy[object]]]] = {
+    Words: _words,
+    Switch: lambda _: st.booleans(),
+    Number: _numbers,
+    Hexadecimal: _numbers,
+    Memory: _numbers,
+    Opaque: _foreign,
+}
 
 
 def _texts(kind: Text) -> st.SearchStrategy[object]:
@@ -230,6 +247,13 @@ def _rng(draw: st.DrawFn, drawn: dict[str, object]) -> None:
         drawn["rate_period"] = None
 
 
+def _network(draw: st.DrawFn, drawn: dict[str, object]) -> None:
+    if drawn["device"] is None and "is_managed" in drawn:
+        drawn["is_managed"] = None
+    if str(drawn["device"]).startswith("vnet"):
+        drawn["device"] = "tap0"
+
+
 def _channel(draw: st.DrawFn, drawn: dict[str, object]) -> None:
     end = drawn["end"]
     if isinstance(end, UnixEnd) and "/channel/" in (end.path or ""):
@@ -247,5 +271,7 @@ _AGREEMENTS: Final[dict[type[Facts], Callable[[st.DrawFn, dict[str, object]], No
     Disk: _disk,
     Rng: _rng,
     Channel: _channel,
+    BridgeNetwork: _network,
+    TapNetwork: _network,
 }
 _DEFINITIONS: Final = facts(DomainDefinition)

@@ -120,6 +120,23 @@ class BlockSource(Facts):
 
 
 _TARGET: Final = Pattern("a name as vda, sdb, hdc or fda", "(hd|sd|vd|fd)[a-z]{1,3}")
+_BACKINGS_MAX: Final = 8
+
+_BACKING: Final[Mapping[str, Told]] = {
+    "/".join(["backingStore"] * depth) + place: told
+    for depth in range(1, _BACKINGS_MAX + 1)
+    for place, told in {
+        "": Told(None, "the images behind it, until an empty one"),
+        "@type": Told(Only("file", "block"), "where the image behind it is"),
+        "@index": Told(NUMBER, "the number of its node"),
+        "/format@type": Told(Words(DiskFormat), "its format"),
+        "/source@file": Told(PATH, "its file"),
+        "/source@dev": Told(PATH, "its block device"),
+    }.items()
+}
+"""What a running domain's XML tells of the images behind a disk's; QEMU reads it from the images,
+so it cannot be set here."""
+
 _SERIAL: Final = Pattern(
     "letters, digits, blanks and '_.+-'", "[A-Za-z0-9_.+-]([A-Za-z0-9_.+ -]{0,62}[A-Za-z0-9_.+-])?"
 )
@@ -132,7 +149,7 @@ class Disk(Device):
     TAG: ClassVar[str] = "disk"
     TOLD: ClassVar[Mapping[str, Told]] = {
         "source@index": Told(NUMBER, "the number of the image's node"),
-        "backingStore": Told(None, "that the image has no other behind it"),
+        **_BACKING,
         "target@tray": Told(Only("open", "closed"), "whether the tray is open"),
     }
 
@@ -188,6 +205,16 @@ class Disk(Device):
     boot_order: int | None = field(
         default=None, metadata=at("boot@order", POSITIVE, "the guest boots from the lowest first")
     )
+
+    @classmethod
+    def settle(cls, facts: dict[str, object], told: Mapping[str, object]) -> None:
+        """Images behind it that were told have the numbers of their nodes; others were set."""
+        del facts
+        if "backingStore@type" in told and "backingStore@index" not in told:
+            raise ValueError(
+                "expected no <backingStore> that is set by hand: which image is behind another is "
+                "read from the image itself (qemu-img rebase writes it), met one"
+            )
 
     def cross_check(self) -> None:
         """A disk has an image; a drive may be empty."""

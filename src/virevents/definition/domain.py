@@ -117,7 +117,7 @@ class DomainDefinition(Facts):
         "@id": Told(NUMBER, "the number of the running domain"),
         "resource/partition": Told(Only("/machine"), "the cgroup that it runs under"),
         "seclabel@type": Told(Only("dynamic", "none"), "how files are labelled: here, not at all"),
-        "seclabel@model": Told(Only("dac", "selinux", "apparmor"), "by what"),
+        "seclabel@model": Told(Only("dac", "selinux", "apparmor", "none"), "by what"),
         "seclabel@relabel": Told(YES_NO, "whether files were labelled"),
         "seclabel/label": Told(TEXT, "the label of the process"),
         "seclabel/imagelabel": Told(TEXT, "the label of its files"),

@@ -6,7 +6,7 @@ Immutable.
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from virevents.definition.facts import Facts, at, flag, part, parts
 from virevents.definition.kinds import (
@@ -36,6 +36,11 @@ __all__ = [
     "Timer",
     "TimerName",
 ]
+
+
+_VENDOR: Final = Pattern(
+    "1 to 12 letters, digits, blanks and '_.-'", "[A-Za-z0-9]([A-Za-z0-9 _.-]{0,10}[A-Za-z0-9])?"
+)
 
 
 class HyperVMode(StrEnum):
@@ -88,9 +93,7 @@ class HyperV(Facts):
     )
     vendor: str | None = field(
         default=None,
-        metadata=at(
-            "vendor_id@value", Pattern("1 to 12 letters and digits", "[A-Za-z0-9]{1,12}"), "it"
-        ),
+        metadata=at("vendor_id@value", _VENDOR, "it"),
     )
     frequencies: bool | None = field(
         default=None, metadata=at("frequencies@state", ON_OFF, "tell the clock rates")

@@ -27,7 +27,7 @@ from virevents.definition.kinds import Memory
 from virevents.definition.layout import inline_parts, split_place
 from virevents.definition.opaque import Opaque
 
-__all__ = ["LiveFacts", "to_xml"]
+__all__ = ["LiveFacts", "element_of", "to_xml"]
 
 _INDENT: Final = "  "
 _NOTHING: Final[Mapping[str, str]] = {}
@@ -89,6 +89,13 @@ def to_xml(
     root = _Node("domain")
     number = id if live is None else live.id
     _write(root, definition, _NOTHING if number is None else {"@id": str(number)}, live)
+    return "".join(f"{line}\n" for line in _lines(root))
+
+
+def element_of(facts: Facts, tag: str) -> str:
+    """The XML of one object of facts alone, as an element called *tag*."""
+    root = _Node(tag)
+    _write(root, facts, _NOTHING)
     return "".join(f"{line}\n" for line in _lines(root))
 
 

@@ -4,6 +4,7 @@
 Immutable.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -26,6 +27,9 @@ __all__ = [
 _DEVICE: Final = Pattern(
     "the name of a network device, at most 15 characters", r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,14}"
 )
+
+
+_GIVEN: Final = re.compile("vnet[0-9]+")
 
 
 class InterfaceModel(StrEnum):
@@ -57,6 +61,11 @@ class UserNetwork(Facts):
     TAG: ClassVar[str] = "interface"
 
 
+def _is_given(device: object) -> bool:
+    """The name is of the pattern that libvirt gives while a domain runs."""
+    return isinstance(device, str) and _GIVEN.fullmatch(device) is not None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BridgeNetwork(Facts):
     """A bridge of the host's, which the guest's tap device joins."""
@@ -67,6 +76,20 @@ class BridgeNetwork(Facts):
     device: str | None = field(
         default=None, metadata=at("target@dev", _DEVICE, "the tap device's name; none: any")
     )
+
+    @classmethod
+    def settle(cls, facts: dict[str, object], told: Mapping[str, object]) -> None:
+        """A name that was given while the domain ran is no part of the definition."""
+        del told
+        if _is_given(facts.get("device")):
+            del facts["device"]
+
+    def cross_check(self) -> None:
+        """A name that looks given would be read back as none."""
+        if _is_given(self.device):
+            self.wrong(
+                "target@dev", f"expected a name other than vnet0, vnet1 ..., met {self.device}"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +105,22 @@ class TapNetwork(Facts):
         default=None,
         metadata=at("target@managed", YES_NO, "no: the device is there and is left there"),
     )
+
+    @classmethod
+    def settle(cls, facts: dict[str, object], told: Mapping[str, object]) -> None:
+        """A name that was given while the domain ran is no part of the definition."""
+        del told
+        if _is_given(facts.get("device")) and facts.get("is_managed") is not False:
+            del facts["device"]
+
+    def cross_check(self) -> None:
+        """A name that looks given would be read back as none, and one's own device has a name."""
+        if self.is_managed is False and self.device is None:
+            self.wrong("target@dev", "expected the name of the device that is there, met none")
+        if _is_given(self.device) and self.is_managed is not False:
+            self.wrong(
+                "target@dev", f"expected a name other than vnet0, vnet1 ..., met {self.device}"
+            )
 
 
 NETWORKS: Final[Mapping[str, type[Facts]]] = {

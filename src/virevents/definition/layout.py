@@ -52,6 +52,13 @@ class Layout:
     children: dict[str, "Layout"] = field(default_factory=dict)
     parts: dict[str, tuple[str, Part]] = field(default_factory=dict)
 
+    @property
+    def is_told(self) -> bool:
+        """Nothing in it is a fact: there may be several, one by each who tells."""
+        slots = [*self.attributes.values(), *([] if self.text is None else [self.text])]
+        is_told_here = not self.parts and all(slot.name is None for slot in slots)
+        return is_told_here and all(inner.is_told for inner in self.children.values())
+
 
 def split_place(place: str) -> tuple[list[str], str]:
     """The elements to go through, and the attribute at their end or ""."""

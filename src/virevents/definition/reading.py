@@ -210,7 +210,7 @@ def _walk_child(
     ]
     if not inner:
         child.fail(f"unexpected element in <{element.tag}>")
-    if is_repeated:
+    if is_repeated and not all(each.layout.is_told for each in inner):
         child.fail(f"expected once in <{element.tag}>, met again")
     slot = inner[0].layout.text
     if slot is not None and isinstance(slot.kind, Opaque) and slot.name is not None:
