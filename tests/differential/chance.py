@@ -88,7 +88,8 @@ VERBS: Final[Mapping[str, tuple[int, _Words]]] = {
 }
 """What a story on the test drivers is made of."""
 
-_LETTERS: Final = "pppprrktcccclsssd"
+_LETTERS: Final = "pppprrktcccclsssdww"
+_WATCHDOGS: Final = ("reset", "shutdown", "poweroff", "pause", "none", "inject-nmi")
 
 
 def _machine(chance: _Chance, name: str) -> tuple[str, ...]:
@@ -101,6 +102,8 @@ def _machine(chance: _Chance, name: str) -> tuple[str, ...]:
     if chance.is_so(0.6):
         crashes = ("destroy", "restart", "preserve", "coredump-destroy", "coredump-restart")
         actions["on_crash"] = chance.choice(crashes)
+    if chance.is_so(0.25):
+        actions["watchdog"] = chance.choice(_WATCHDOGS)
     words = [f"{action}={word}" for action, word in actions.items()]
     return (f"uuid={number}", *words, *chance.one("title=other"))
 
@@ -140,8 +143,14 @@ def memory_story(seed: int, length: int) -> Story:
 
 
 def guest_story(seed: int, length: int) -> Story:
-    """Make a story of *length* steps for real guests; two domains, mostly the first."""
-    return _story(_Chance(seed), length, _GUEST_VERBS, ("web1",) * 5 + ("web2",))
+    """Make a story of at most *length* steps for real guests; two domains, mostly the first.
+
+    A watchdog fires once in a story: QEMU tells of it at most once in a second, the second time
+    late, and what comes of that depends on who is faster.
+    """
+    story = _story(_Chance(seed), length, _GUEST_VERBS, ("web1",) * 5 + ("web2",))
+    fires = [number for number, step in enumerate(story) if step.get("letter") == "w"]
+    return tuple(step for number, step in enumerate(story) if number not in fires[1:])
 
 
 _Verbs = Mapping[str, tuple[int, _Words]]

@@ -75,6 +75,7 @@ class _World:
             on_reboot=step.get("on_reboot", "restart"),
             on_crash=step.get("on_crash", "destroy"),
             has_pvpanic=True,
+            watchdog=step.get("watchdog") or None,
             title=step.get("title") or None,
         )
         own = f"<name>{self.name(step.name)}</name>"

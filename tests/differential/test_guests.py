@@ -76,4 +76,4 @@ def test_by_chance() -> None:
     reports = list(play_side_by_side("guests", range(_STORIES), _STEPS, workers=2))
     failed = "\n".join(report.failed for report in reports if report.failed)
     assert not failed, f"{failed}\n{table(reports)}"
-    assert sum(report.steps for report in reports) == _STORIES * _STEPS
+    assert len(reports) == _STORIES
