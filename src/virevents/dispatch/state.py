@@ -15,11 +15,12 @@ Invariants, each with a test of its name in ``tests/dispatch/test_state.py``:
     none_left       an event pushed before or during a flush is flushed by it or by a later one
     reschedules     a flush that raises or reaches its limit leaves a wake behind
     silent_when_closed  after ``close`` nothing is dispatched, even by a wake still under way
+    waits_to_be_heard   what waits for the first callback runs once, after it is on record
 """
 
 from collections import deque
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 from virevents.dispatch.callback import Callback
 from virevents.dispatch.delivery import Delivery
@@ -41,6 +42,12 @@ HAND_OVERS_A_FLUSH: Final = 1_000
 
 # How long a modifying call waits for room before it gives up, in seconds.
 _ROOM_TIMEOUT: Final = 30.0
+
+
+class _Unheard(NamedTuple):
+    """What waits for the first callback."""
+
+    tell: Callable[[], None]
 
 
 class EventState:
@@ -66,13 +73,38 @@ class EventState:
         self._marks: Final[deque[tuple[int, Callback, Gate]]] = primitives().make_line(
             tuple[int, Callback, Gate], "marks"
         )
+        # Not guarded: appended to by the driver, emptied by whoever registers.
+        self._unheard: Final[deque[_Unheard]] = primitives().make_line(
+            _Unheard, "what waits to be heard"
+        )
         self._is_closed = False  # one way: False to True, read without
         # The push of a driver is the queue's, without a call in between.
         self.push: Final[Callable[[DomainEvent], int]] = self.queue.push
 
     def register(self, callback: Callback, delivery: Delivery | None = None) -> int:
         """Put *callback* on record; see ``CallbackRegistry.add``."""
-        return self.registry.add(callback, delivery)
+        callback_id = self.registry.add(callback, delivery)
+        self._hear()
+        return callback_id
+
+    def when_heard(self, function: Callable[[], None]) -> None:
+        """Have *function* run once, as soon as a callback is on record: now if one is.
+
+        For a driver that has something to tell from before anybody could listen. It runs on the
+        thread that registers, loop threads among them, with nothing held; what it pushes reaches
+        the callback that was just registered.
+        """
+        self._unheard.append(_Unheard(function))
+        if self.registry.callbacks:
+            self._hear()
+
+    def _hear(self) -> None:
+        while self._unheard:
+            try:
+                unheard = self._unheard.popleft()
+            except IndexError:  # another thread was faster
+                break
+            unheard.tell()
 
     def deregister(self, callback: Callback) -> None:
         """Take *callback* off and end it; its gate ``released`` opens at the very end.

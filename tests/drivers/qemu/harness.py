@@ -65,11 +65,16 @@ class Told:
 class Bench:
     """A driver, opened, its directory and what it told."""
 
-    def __init__(self, root: Path, loop: LoopThread) -> None:
+    def __init__(self, root: Path, loop: LoopThread, *, listens: bool = True) -> None:
         self.root = root
         self.told = Told()
         uri = QEMU.resolve(ConnectionUri.parse(f"qemu:///embed?root={root}"))
         self.driver: Driver = QEMU.open(uri, DriverContext(loop.loop, SYSTEM_CLOCK))
+        if listens:
+            self.listen()
+
+    def listen(self) -> None:
+        """Take what the driver tells from now on."""
         self.driver.state.register(Callback(self.told.take, Filter(event_ids=None)))
 
     def define(self, guest: str = "rom-idle", name: str = "web1", **facts: object) -> str:
@@ -112,7 +117,10 @@ def uuid_of(name: str) -> str:
 def qemu_children() -> list[int]:
     """The process ids of our children, zombies included."""
     children = Path(f"/proc/{os.getpid()}/task")
-    listed = [path.read_text() for path in children.glob("*/children")]
+    listed = []
+    for path in children.glob("*/children"):
+        with suppress(FileNotFoundError, ProcessLookupError):  # a thread that ends meanwhile
+            listed.append(path.read_text())
     return [int(pid) for text in listed for pid in text.split()]
 
 
@@ -128,11 +136,8 @@ def name_of(pid: int) -> str:
 
 @contextmanager
 def bench(root: Path) -> Iterator[Bench]:
-    """Open a driver on *root*; close it, and see that nothing of it is left."""
-    loop = LoopThread()
-    loop.start()
-    try:
-        made = Bench(root, loop)
+    """Open a driver on *root*; end all of it, and see that nothing is left."""
+    with one_process(root) as made:
         try:
             yield made
         finally:
@@ -140,6 +145,19 @@ def bench(root: Path) -> Iterator[Bench]:
             made.driver.close()
             assert qemu_children() == []
             assert list((root / "run").iterdir()) == []
+
+
+@contextmanager
+def one_process(root: Path, *, listens: bool = True) -> Iterator[Bench]:
+    """Open a driver on *root* and close it, as one process of several does: what runs goes on."""
+    loop = LoopThread()
+    loop.start()
+    try:
+        made = Bench(root, loop, listens=listens)
+        try:
+            yield made
+        finally:
+            made.driver.close()
     finally:
         assert loop.stop(PATIENCE)
 

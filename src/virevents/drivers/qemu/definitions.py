@@ -74,7 +74,7 @@ class Definitions:
     def define(self, xml: str) -> DomainIdentity:
         """See ``Driver.define``."""
         estate, definition = self._estate, accept(xml)
-        with estate.domains.coming(definition, _persistent) as (domain, is_new):
+        with estate.coming(definition, _persistent) as (domain, is_new):
             estate.state.make_room()
             with disk(f"could not write the definition of {definition.name}"):
                 estate.directory.save(definition)

@@ -11,6 +11,7 @@ Invariants, each with a test of its name in ``tests/drivers/qemu/test_driver.py`
     nothing_left     after `close` there is no thread, socket or descriptor
 """
 
+import asyncio
 import logging
 import os
 from typing import ClassVar, Final
@@ -24,10 +25,16 @@ from virevents.drivers.qemu.directory import DomainDirectory
 from virevents.drivers.qemu.embed import root_of
 from virevents.drivers.qemu.estate import Estate, run_of
 from virevents.drivers.qemu.kept import KeptFiles
-from virevents.drivers.qemu.run import QemuDomain
+from virevents.drivers.qemu.run import QemuDomain, QemuRun
 from virevents.drivers.qemu.starting import Starting
+from virevents.drivers.qemu.taking_up import TakingUp
 from virevents.drivers.uri import ConnectionUri
-from virevents.errors import LoopStoppedError, UnsupportedError, VireventsError
+from virevents.errors import (
+    LoopStoppedError,
+    OperationTimeoutError,
+    UnsupportedError,
+    VireventsError,
+)
 from virevents.model import DomainIdentity, StateAndReason
 
 __all__ = ["QemuDriver", "open_embedded"]
@@ -47,7 +54,13 @@ def open_embedded(uri: ConnectionUri, context: DriverContext) -> "QemuDriver":
     """
     if not hasattr(os, "pidfd_open"):
         raise UnsupportedError("the qemu driver needs Linux 5.3 or newer: os.pidfd_open is missing")
-    return QemuDriver(uri, context, DomainDirectory(root_of(uri)))
+    driver = QemuDriver(uri, context, DomainDirectory(root_of(uri)))
+    try:
+        driver.begin()
+    except BaseException:
+        driver.close()
+        raise
+    return driver
 
 
 class QemuDriver(Driver):
@@ -88,8 +101,18 @@ class QemuDriver(Driver):
         self._definitions: Final = Definitions(self._estate, self._saves, self._autostarts)
         self._starting: Final = Starting(self._estate)
         self._controls: Final = Controls(self._estate)
-        for definition in directory.definitions():
+        self._taking_up: Final = TakingUp(self._estate)
+
+    def begin(self) -> None:
+        """Load the definitions and take up what runs; before anybody else has the driver.
+
+        Raises:
+            LoopStoppedError: The loop has ended.
+            OSError: The directory cannot be read.
+        """
+        for definition in self._estate.directory.definitions():
             self._load(definition)
+        self._taking_up.take_up()
 
     def _load(self, definition: DomainDefinition) -> None:
         try:
@@ -104,10 +127,9 @@ class QemuDriver(Driver):
         deadline = monotonic() + _CLOSE_WITHIN
         runs = [run for domain in self._estate.domains.snapshot() if (run := run_of(domain))]
         try:
-            for run in runs:
-                self.context.loop.call(run.detach)
-        except LoopStoppedError:
-            _log.exception("%s: the loop stopped before its driver was closed", self.uri)
+            self._estate.on_loop(lambda: _detach(runs), "letting QEMUs go", _CLOSE_WITHIN)
+        except (LoopStoppedError, OperationTimeoutError):
+            _log.exception("%s: not every QEMU was let go", self.uri)
         for run in runs:
             if not run.ended.wait(max(0.0, deadline - monotonic())):
                 _log.error("gave up waiting for %s", run.ended.name)
@@ -239,6 +261,10 @@ class QemuDriver(Driver):
     def pm_wakeup(self, uuid: str) -> None:
         """Wake a guest that sleeps."""
         self._controls.pm_wakeup(uuid)
+
+
+async def _detach(runs: list[QemuRun]) -> None:
+    await asyncio.gather(*(run.detach() for run in runs))
 
 
 def _persistent(definition: DomainDefinition) -> QemuDomain:

@@ -19,6 +19,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Final, TypeVar
 
+from virevents.definition import DomainDefinition
 from virevents.dispatch import EventState
 from virevents.drivers.base import DriverContext
 from virevents.drivers.domains import DomainList
@@ -74,6 +75,9 @@ class Estate:
         self.answer_within: Final = float(uri.parameter("monitor_timeout") or _ANSWER_WITHIN)
         # Dumps a guest's memory by itself; set once, before the driver is opened.
         self.auto_dump: Callable[[QemuDomain, QemuRun], None] | None = None
+        # The domains of which something was found when the driver was opened, by uuid; some are
+        # not listed any more. Filled before any other thread has the driver.
+        self.found: Final[dict[str, QemuDomain]] = {}
         self._lock: Final = RankedLock(DRIVER)
         self._last_id = 0  # guarded by _lock
         self._is_closed = False  # one way: False to True, read without
@@ -82,11 +86,23 @@ class Estate:
         """Let no run begin from now on. Idempotent."""
         self._is_closed = True
 
-    def next_id(self, *, at_least: int = 0) -> int:
-        """Return an id that no run had, above *at_least*."""
+    def next_id(self) -> int:
+        """Return an id that no run had."""
         with self._lock:
-            self._last_id = max(self._last_id, at_least) + 1
+            self._last_id += 1
             return self._last_id
+
+    def skip_ids(self, last: int) -> None:
+        """Give out no id up to *last* any more."""
+        with self._lock:
+            self._last_id = max(self._last_id, last)
+
+    def tell_found(self, uuid: str) -> None:
+        """Tell what was found of a domain when the driver was opened, if nobody was told yet."""
+        domain = self.found.get(uuid)
+        if domain is not None:
+            with domain.lock:
+                domain.let_out_locked()
 
     @contextmanager
     def turn(self, uuid: str) -> Iterator[QemuDomain]:
@@ -99,7 +115,21 @@ class Estate:
         with domain.turn:
             self.domains.check_present(domain)
             self.state.make_room()
+            self.tell_found(uuid)
             yield domain
+
+    @contextmanager
+    def coming(
+        self, definition: DomainDefinition, make: Callable[[DomainDefinition], QemuDomain]
+    ) -> Iterator[tuple[QemuDomain, bool]]:
+        """Take the turn of the domain that *definition* names, a new one if there is none.
+
+        As ``DomainList.coming``, with room in the event queue.
+        """
+        with self.domains.coming(definition, make) as (domain, is_new):
+            self.state.make_room()
+            self.tell_found(definition.uuid)
+            yield domain, is_new
 
     def active_run(self, domain: QemuDomain) -> QemuRun:
         """Return the run of an active domain.

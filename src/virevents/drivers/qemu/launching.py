@@ -28,7 +28,7 @@ from virevents.drivers.qemu.process import QemuProcess, find_marked, spawn
 from virevents.drivers.qemu.status import RunFolder, Status, this_boot
 from virevents.drivers.qemu.told import ToldRecord
 
-__all__ = ["Launched", "Plan", "end_unfinished", "launch"]
+__all__ = ["Attached", "Launched", "Plan", "end_unfinished", "launch"]
 
 # How long a QEMU that was just started may take to say its greeting.
 _GREETING_WITHIN: Final = 30.0
@@ -52,22 +52,31 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Launched:
-    """A QEMU that waits for ``cont``.
+class Attached:
+    """A QEMU, and what is ours of it.
 
     Attributes:
         process: It.
-        monitor: Our end of its monitor.
         told: The record of what is told of its run.
         folder: The files of its run, to be removed when it is over.
-        definition: What it runs by.
+        definition: What it runs by, with what the start added to it.
     """
 
     process: QemuProcess
-    monitor: socket.socket
     told: ToldRecord
     folder: RunFolder
     definition: DomainDefinition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launched(Attached):
+    """A QEMU that waits for ``cont``.
+
+    Attributes:
+        monitor: Our end of its monitor.
+    """
+
+    monitor: socket.socket
 
     def undo(self) -> None:
         """Kill it and leave nothing; by who launched it, before anything was told of it."""

@@ -12,11 +12,13 @@ Invariants, each with a test of its name in ``tests/drivers/qemu/test_life.py``:
     noted_first   what was told is on record before anybody is told
     reboot_noted  a reboot under way, or asked for, is on record until it is over
     ends_once     the end is told once, by the domain's lock
+    held_back     what was found is told when it is to be heard, before all else of the domain
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from virevents.definition import DomainDefinition, WatchdogAction
@@ -48,7 +50,16 @@ __all__ = ["Life", "LivingDomain"]
 _log: Final = logging.getLogger("virevents.drivers.qemu")
 
 _OFF: Final = StateAndReason(DomainState.SHUTOFF, ShutoffReason.UNKNOWN)
+
+# How many events of one domain wait for the first who listens.
+_MOST_HELD_BACK: Final = 1_000
 _UNEXPLAINED: Final = Cause(is_graceful=False)
+
+# What the next driver has to know of an end that nobody was told of.
+_UNTOLD_ENDS: Final[Mapping[Happening, Note]] = {
+    Happening.SHUT_DOWN: Note.POWERED_OFF,
+    Happening.CRASHED: Note.CRASHED,
+}
 
 
 class LivingDomain(DomainObject):
@@ -62,6 +73,32 @@ class LivingDomain(DomainObject):
     def __init__(self, definition: DomainDefinition, *, is_persistent: bool) -> None:
         super().__init__(definition, _OFF, is_persistent=is_persistent)
         self.next_definition = definition  # guarded by lock
+        # What tells what was found when the directory was opened, and all that came after it;
+        # None when nothing is held back.
+        self._held_back: list[Callable[[], None]] | None = None  # guarded by lock
+
+    def hold_back_locked(self) -> None:
+        """Tell nothing from now on until `let_out_locked`."""
+        assert_held(self.lock)
+        self._held_back = self._held_back or []
+
+    def let_out_locked(self) -> None:
+        """Tell what was held back, and all else at once from now on."""
+        assert_held(self.lock)
+        held_back, self._held_back = self._held_back, None
+        for tell in held_back or ():
+            tell()
+
+    def tell_locked(self, tell: Callable[[], None]) -> bool:
+        """Call *tell*, now or when what is held back is let out; tells whether it was now."""
+        assert_held(self.lock)
+        if self._held_back is not None and len(self._held_back) >= _MOST_HELD_BACK:
+            self.let_out_locked()  # nobody has listened for long
+        if self._held_back is not None:
+            self._held_back.append(tell)
+            return False
+        tell()
+        return True
 
     def start_locked(self, definition: DomainDefinition, domain_id: int) -> None:
         """Note that it starts; nobody is told yet."""
@@ -134,6 +171,11 @@ class Life:
         notes = self._told.told.notes
         self.asked = Asked(reboot=Note.REBOOT in notes, destroy=Note.DESTROY in notes)
 
+    def forget(self) -> None:
+        """Put nothing on record from now on: another driver is to have the domain."""
+        with self._domain.lock:
+            self._told.close()
+
     def hear(self, message: Mapping[str, object]) -> Effect:
         """Do what an event of the monitor means, and return it."""
         self._state.make_room()
@@ -189,8 +231,12 @@ class Life:
             else:
                 self._told.take_back(Note.REBOOT)
 
-    def conclude(self, verdict: Happening) -> bool:
+    def conclude(self, verdict: Happening, on_told: Callable[[], None]) -> bool:
         """Note and tell the end; an end before the start was told is a start that failed.
+
+        Args:
+            verdict: How it ended.
+            on_told: Called under the domain's lock when the end was told.
 
         Returns:
             Whether the domain leaves with it: its last event is pushed, it counts as removed.
@@ -200,11 +246,14 @@ class Life:
         with domain.lock:
             is_started = phase_of(domain.state) is not Phase.STARTING
             line = find(verdict if is_started else Happening.START_FAILED, domain.state)
-            self._told.add(Note.STOPPED)
             domain.stop_locked(_OFF if line is None or line.state is None else line.state)
-            for event, detail in () if line is None else line.told:
-                now = self._context.clock.time()
-                self._push(LifecycleEvent.from_object(domain, event, detail, now, self.end_cause))
+            now = self._context.clock.time()
+            events = tuple(
+                LifecycleEvent.from_object(domain, event, detail, now, self.end_cause)
+                for event, detail in (() if line is None else line.told)
+            )
+            if not domain.tell_locked(partial(self._tell_end, events, on_told)):
+                self._told.add(_UNTOLD_ENDS.get(verdict, Note.NONE))
             domain.is_removed = is_started and not domain.is_persistent
             return domain.is_removed
 
@@ -241,9 +290,21 @@ class Life:
         assert_held(self._domain.lock)
         if effect.state is not None:
             self._domain.state = effect.state
+        if effect.state is not None or effect.events:
+            self._domain.tell_locked(partial(self._tell, effect))
+
+    def _tell(self, effect: Effect) -> None:
+        """Note what is about to be told, then tell it."""
+        if effect.state is not None:
             self._told.tell(effect.state)
         for event in effect.events:
             self._push(event)
+
+    def _tell_end(self, events: Sequence[LifecycleEvent], on_told: Callable[[], None]) -> None:
+        self._told.add(Note.STOPPED)
+        for event in events:
+            self._push(event)
+        on_told()
 
     def _push(self, event: DomainEvent) -> None:
         try:

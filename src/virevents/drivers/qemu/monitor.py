@@ -189,6 +189,11 @@ class Monitor:
         except OSError as error:
             raise MonitorError("getfd", type(error).__name__, str(error)) from error
 
+    async def wait_ended(self) -> None:
+        """Return when the session is over and its end was told; at once if there was none."""
+        if self._ended is not None:
+            await asyncio.wait({self._ended})
+
     def close(self) -> None:
         """Begin to end the session from our side; the end is told as any other. Idempotent."""
         if self._spare is not None:

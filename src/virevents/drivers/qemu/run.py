@@ -30,9 +30,10 @@ from virevents.definition import DomainDefinition
 from virevents.dispatch import EventState
 from virevents.drivers.base import DriverContext
 from virevents.drivers.domains import DomainList
+from virevents.drivers.qemu import sockets
 from virevents.drivers.qemu.arguments import settings_of
 from virevents.drivers.qemu.ending import Ending, Sign, Step
-from virevents.drivers.qemu.launching import Launched
+from virevents.drivers.qemu.launching import Attached
 from virevents.drivers.qemu.life import Life, LivingDomain
 from virevents.drivers.qemu.listening import Listeners, Listening
 from virevents.drivers.qemu.monitor import Monitor
@@ -40,7 +41,7 @@ from virevents.drivers.qemu.scene import Course, Effect, Reaction
 from virevents.drivers.qemu.sweeping import Sweeper
 from virevents.drivers.qemu.told import Note
 from virevents.drivers.qemu.transitions import Happening, Phase
-from virevents.errors import MonitorError
+from virevents.errors import MonitorError, MonitorTimeoutError
 from virevents.model import (
     Cause,
     DomainEvent,
@@ -150,25 +151,26 @@ class QemuRun:
 
     Args:
         domain: Whose run it is.
-        launched: Its QEMU and what was made for it.
+        attached: Its QEMU and what is ours of it.
         host: The driver.
     """
 
-    def __init__(self, domain: QemuDomain, launched: Launched, host: RunHost) -> None:
-        self.ended: Final = Gate(f"the end of the QEMU {launched.process.pid}")
-        self.definition: Final = launched.definition
+    def __init__(self, domain: QemuDomain, attached: Attached, host: RunHost) -> None:
+        self.ended: Final = Gate(f"the end of the QEMU {attached.process.pid}")
+        self.definition: Final = attached.definition
         self.life: Final = Life(
-            domain, launched.definition, launched.told, host.state, host.context
+            domain, attached.definition, attached.told, host.state, host.context
         )
         self._domain: Final = domain
-        self._launched: Final = launched
-        self._process: Final = launched.process
+        self._attached: Final = attached
+        self._process: Final = attached.process
         self._host: Final = host
         self._monitor: Final = Monitor(self._on_event, self._on_stream_end)
         self._listeners: Final = Listeners()
         self._ending: Final = Ending()
         self._deadline: asyncio.TimerHandle | None = None  # loop thread only
         self._task: asyncio.Task[None] | None = None  # loop thread only
+        self._taking_up: asyncio.Task[None] | None = None  # loop thread only
         self._is_stream_broken = False  # loop thread only
         self._has_exited = False  # loop thread only
         # Let go of while its QEMU goes on: ``ended`` is open, and it has not ended.
@@ -233,41 +235,75 @@ class QemuRun:
         else:
             await self.cont(RunningReason.BOOTED)
 
-    async def take_up(self, monitor: socket.socket) -> None:
-        """Take up a QEMU that ran on without a driver, and tell what changed meanwhile.
+    def take_up(self) -> "asyncio.Task[None]":
+        """Begin to take up a QEMU that ran on without a driver.
 
-        Its record says what was last told, and the domain is in that state already.
+        Its record says what was last told, and the domain is in that state already. If its
+        monitor does not answer, or somebody else has it, the domain stays so, can be destroyed,
+        and is brought up to date when it answers at last.
 
-        Raises:
-            MonitorError: Its monitor does not answer, or somebody else has it. The domain stays
-                as it was last told, and can be destroyed.
+        Returns:
+            The task, which ends when QEMU has answered or is gone.
         """
         self._process.watch(self._on_exit)
+        self._is_stream_broken = True  # there is none yet whose end could be waited for
         self.life.recall()
-        if self.life.asked.destroy:
-            self.destroy(_EXIT_WITHIN)  # whose driver was killed before QEMU was
-        await self._monitor.open(monitor, timeout=_GREETING_WITHIN)
-        answer = await self.execute("query-status")
+        self._taking_up = asyncio.get_running_loop().create_task(self._take_up())
+        return self._taking_up
+
+    async def _take_up(self) -> None:
+        try:
+            await self._greet()
+            self._is_stream_broken = False
+            await self._find_out()
+        except (MonitorError, OSError) as error:
+            if not self._has_exited:
+                _log.error("QEMU %d could not be taken up: %s", self._process.pid, error)
+
+    async def _greet(self) -> None:
+        """A connection to a QEMU that hangs, or whose monitor somebody has, waits for it."""
+        while True:
+            connected = sockets.connect(self._attached.folder.monitor)
+            try:
+                await self._monitor.open(connected, timeout=_GREETING_WITHIN)
+            except MonitorTimeoutError as error:
+                _log.warning("QEMU %d: %s", self._process.pid, error)
+            else:
+                return
+
+    async def _find_out(self) -> None:
+        """Tell what changed meanwhile."""
+        timeout = self._host.answer_within
+        answer = await self._monitor.execute("query-status", timeout=timeout)
         status = answer.get("status") if isinstance(answer, dict) else None
         is_interrupted = self.life.is_interrupted
         effect = self.life.find_out(str(status))
         self._act(effect)
         if is_interrupted and effect.state is None:
-            await self.cont(RunningReason.SAVE_CANCELED)
+            await self._cont(RunningReason.SAVE_CANCELED)
 
-    def detach(self) -> None:
-        """Let go of a QEMU that goes on without us: what waits for it ends with an error."""
-        if self._ending.is_over or self.is_detached:
+    async def detach(self) -> None:
+        """Let go of a QEMU that goes on without us: what waits for it ends with an error.
+
+        One of which nobody was told is ended; one that is being destroyed is seen to its end.
+        """
+        if self._ending.is_over or self.is_detached or self.life.asked.destroy:
+            return
+        if self.life.phase is Phase.STARTING:
+            self._give_up()
             return
         self.is_detached = True
         self._disarm()
-        if self._task is not None:
-            self._task.cancel()
+        tasks = {task for task in (self._task, self._taking_up) if task is not None}
+        for task in tasks:
+            task.cancel()
         self._process.let_go()
         self._monitor.close()
         self._listeners.end()
-        self._launched.told.close()
+        self.life.forget()
         self.ended.open()
+        # What is ours of the session goes before the loop may.
+        await asyncio.gather(self._monitor.wait_ended(), *tasks, return_exceptions=True)
 
     # Commands.
 
@@ -280,7 +316,21 @@ class QemuRun:
     ) -> Json:
         """Have the monitor execute *command* and return its answer; raises ``MonitorError``."""
         timeout = self._host.answer_within if within is None else within
+        if self._is_being_taken_up:
+            await self._until_taken_up(command, timeout)
         return await self._monitor.execute(command, arguments, timeout=timeout)
+
+    @property
+    def _is_being_taken_up(self) -> bool:
+        return self._taking_up is not None and not self._taking_up.done()
+
+    async def _until_taken_up(self, command: str, timeout: float) -> None:
+        taking_up = self._taking_up
+        if taking_up is None or taking_up is asyncio.current_task():
+            return
+        await asyncio.wait({taking_up}, timeout=timeout)
+        if not taking_up.done():
+            raise MonitorTimeoutError(command, "", "QEMU has said nothing since it was found")
 
     async def send_descriptor(self, name: str, descriptor: int) -> None:
         """Give QEMU a copy of *descriptor*, which commands call *name*."""
@@ -387,7 +437,8 @@ class QemuRun:
         self._process.send_signal(signal.SIGTERM)
         if patience is not None:
             # A QEMU that hangs obeys no request, and there is nothing to wait for.
-            self._arm(0.0 if self._monitor.is_hung else patience)
+            hangs = self._monitor.is_hung or self._is_being_taken_up
+            self._arm(0.0 if hangs else patience)
 
     def _give_up(self) -> None:
         self._process.send_signal(signal.SIGKILL)
@@ -512,8 +563,11 @@ class QemuRun:
         self._listeners.end()
         if self.life.phase is not Phase.STARTING:
             self.verdict = self._ending.verdict
-        if self.life.conclude(self._ending.verdict):
+        if self.life.conclude(self._ending.verdict, self._on_end_told):
             self._host.domains.remove(self._domain)
-        self._launched.told.close()
-        self._host.sweeper.remove(self._launched.folder)
         self.ended.open()
+
+    def _on_end_told(self) -> None:
+        """Nothing more is to be known of this run, by nobody."""
+        self._attached.told.close()
+        self._host.sweeper.remove(self._attached.folder)

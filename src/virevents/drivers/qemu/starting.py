@@ -56,7 +56,7 @@ class Starting:
         """See ``Driver.create``."""
         definition = accept(xml)
         startup = Startup(is_paused=mode is StartMode.PAUSED)
-        with self._estate.domains.coming(definition, _transient) as (domain, _):
+        with self._estate.coming(definition, _transient) as (domain, _):
             self.bring_up(domain, definition, startup, owner=autodestroy_owner)
             return domain.identity
 

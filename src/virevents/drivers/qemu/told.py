@@ -60,8 +60,10 @@ class Note(IntFlag):
     """A reboot is under way: the guest's next power-off is followed by a reset and a start."""
     SAVED = 16
     """A save has written all: its end is that of a saved domain."""
-    AUTODESTROY = 32
-    """It ends with the process that started it."""
+    POWERED_OFF = 32
+    """It ended by its guest's power-off, which was not told yet."""
+    CRASHED = 64
+    """It ended by its guest's crash, which was not told yet."""
 
 
 class Told(NamedTuple):
