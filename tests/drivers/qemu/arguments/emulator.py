@@ -35,6 +35,12 @@ FREE_PORTS: Final = {
 }
 """Ports for any graphics. Nobody else's tests may listen there: these are fixed."""
 
+DEVICES: Final[Mapping[str, Json]] = {
+    "execute": "qom-list",
+    "arguments": {"path": "/machine/peripheral"},
+}
+"""The question which devices with an id there are."""
+
 
 @dataclass(frozen=True, slots=True)
 class Met:
@@ -43,11 +49,27 @@ class Met:
     answers: Sequence[Json]
     printed: str
 
-    def names(self, position: int, key: str) -> list[Json]:
-        """The values of *key* in the list that is the answer at *position*."""
+    def rows(self, position: int) -> list[dict[str, Json]]:
+        """The list of objects that is the answer at *position*."""
         answer = self.answers[position]
         assert isinstance(answer, list)
-        return [each.get(key) for each in answer if isinstance(each, dict)]
+        return [each for each in answer if isinstance(each, dict)]
+
+    def devices(self, position: int) -> dict[str, str]:
+        """The driver of each device by its id, where the question was `DEVICES`."""
+        rows = [row for row in self.rows(position) if str(row["type"]).startswith("child<")]
+        return {str(row["name"]): str(row["type"])[6:-1] for row in rows}
+
+
+def options(definition: DomainDefinition, option: str, **resources: object) -> list[str]:
+    """The arguments of every *option* of that name."""
+    made = command_line(definition, **resources)
+    return [made[at + 1] for at, word in enumerate(made) if word == option]
+
+
+def get(path: str, name: str) -> Mapping[str, Json]:
+    """The question what a property of a device is."""
+    return {"execute": "qom-get", "arguments": {"path": path, "property": name}}
 
 
 def make_image(path: Path, kind: DiskFormat = DiskFormat.RAW) -> Path:

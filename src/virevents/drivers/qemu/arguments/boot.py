@@ -8,7 +8,8 @@ Immutable: functions only.
 
 Invariants, each with a test of its name in ``tests/drivers/qemu/arguments/test_boot.py``:
     in_order       the devices are booted from in the order that the definition states
-    own_variables  two domains never share the file of the firmware's variables
+    shown_by_qemu  QEMU has the flash memory, the kernel and the arguments that are stated
+    named_refusal  what contradicts itself is refused by its element's name
 """
 
 from collections.abc import Iterator, Mapping

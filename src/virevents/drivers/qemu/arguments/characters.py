@@ -12,7 +12,7 @@ Invariants, each with a test of its name in ``tests/drivers/qemu/arguments/test_
     agents_socket    the guest agent's socket is where the driver looks for it
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -83,7 +83,7 @@ def make_characters(definition: DomainDefinition, resources: Resources) -> Itera
     """The serial ports, the consoles, then the channels."""
     names = aliases(definition)
     for position, (serial, alias) in enumerate(_serials(definition)):
-        yield from _serial(serial, alias, position)
+        yield from _serial(definition, serial, alias, position)
     ports = _Ports(definition)
     for channel, alias in zip(definition.channels, names["channels"], strict=True):
         yield from _channel(channel, alias, ports, resources)
@@ -105,14 +105,17 @@ def _serials(definition: DomainDefinition) -> list[tuple[Serial, str]]:
     return list(zip(definition.serials, names["serials"], strict=True))
 
 
-def _serial(serial: Serial, alias: str, position: int) -> Iterator[Piece]:
+def _serial(
+    definition: DomainDefinition, serial: Serial, alias: str, position: int
+) -> Iterator[Piece]:
     backend = f"char{alias}"
     yield _end(serial.end, backend)
     told: dict[str, Json] = {"chardev": backend, "id": alias}
     port = position if serial.port is None else serial.port
     match serial.target:
         case SerialTarget.USB:
-            yield in_json("-device", {"driver": "usb-serial", **told, **on_usb(serial.address)})
+            place = on_usb(definition, alias, serial.address)
+            yield in_json("-device", {"driver": "usb-serial", **told, **place})
         case SerialTarget.PCI:
             yield PciDevice(
                 properties={"driver": "pci-serial", **told},
@@ -129,7 +132,7 @@ def _serial(serial: Serial, alias: str, position: int) -> Iterator[Piece]:
             yield in_json("-device", {"driver": "isa-serial", **told, "index": port, **place})
 
 
-def _isa(address: AnyAddress | None) -> Mapping[str, Json]:
+def _isa(address: AnyAddress | None) -> dict[str, Json]:
     check_address(address, IsaAddress)
     if not isinstance(address, IsaAddress):
         return {}

@@ -33,7 +33,7 @@ from virevents.drivers.qemu.arguments.mainboards import is_express
 from virevents.drivers.qemu.arguments.options import in_json
 from virevents.drivers.qemu.arguments.pci import BusKind, Fit
 from virevents.drivers.qemu.arguments.pieces import PciDevice, Piece
-from virevents.drivers.qemu.arguments.usb import usb_controller, usb_indexes
+from virevents.drivers.qemu.arguments.usb import default_usb, usb_controller, usb_indexes
 from virevents.errors import UnsupportedDefinitionError
 from virevents.model import Json
 
@@ -142,16 +142,21 @@ def check_controllers(definition: DomainDefinition) -> None:
         if each.kind is ControllerKind.PCI:
             _check_pci(each, express=express)
     if _has_no_usb(definition) and list(usb_indexes(definition)):
-        _refuse("a USB device needs a USB controller, met <controller type='usb' model='none'>")
+        _refuse(
+            "Can't add USB device. USB bus is disabled: met <controller type='usb' model='none'>"
+        )
 
 
 def _check_pci(controller: Controller, *, express: bool) -> None:
     expected = ControllerModel.PCIE_ROOT if express else ControllerModel.PCI_ROOT
-    if _is_root(controller) and (controller.index or controller.model is not expected):
+    model = controller.model or expected
+    if _is_root(controller) and (controller.index or model is not expected):
         _refuse(
             f"expected the root controller of index 0 and model {expected},"
             f" met index {controller.index} and model {controller.model}"
         )
+    if controller.model is None and controller.index:
+        _refuse(f"expected a model of the PCI controller of index {controller.index}, met none")
     if not _is_root(controller) and controller.index == 0:
         _refuse(f"expected model {expected} at index 0, met {controller.model}")
     if controller.model is not ControllerModel.PCI_BRIDGE and not express and controller.index:
@@ -254,7 +259,7 @@ def _chassis(stated: int | None, controller: Controller) -> int:
 
 
 def _usb(controller: Controller, *, express: bool) -> PciDevice:
-    model = controller.model or _default_usb(express=express)
+    model = controller.model or default_usb(express=express)
     driver, fit = _DRIVER[model]
     name = usb_controller(controller.index)
     properties: dict[str, Json] = {"driver": driver, "id": name}
@@ -275,10 +280,6 @@ def _usb(controller: Controller, *, express: bool) -> PciDevice:
         function=_ICH9_FUNCTION.get(model, 0),
         is_multifunction=model is ControllerModel.ICH9_UHCI1,
     )
-
-
-def _default_usb(*, express: bool) -> ControllerModel:
-    return ControllerModel.QEMU_XHCI if express else ControllerModel.PIIX3_UHCI
 
 
 def _scsi(controller: Controller) -> PciDevice:

@@ -215,7 +215,7 @@ def _place(definition: DomainDefinition, disk: Disk, alias: str) -> dict[str, Js
     kind = "cd" if disk.device is DiskDevice.CDROM else "hd"
     bus = disk_bus(disk)
     if bus is DiskBus.USB:
-        return {"driver": "usb-storage", **on_usb(disk.address)}
+        return {"driver": "usb-storage", **on_usb(definition, alias, disk.address)}
     at = drive_address(disk)
     if bus is DiskBus.FDC:
         return {"driver": "floppy", "unit": at.unit}

@@ -117,7 +117,7 @@ def make_peripherals(definition: DomainDefinition) -> Iterator[Piece]:
     """All of them."""
     names = aliases(definition)
     for device, alias in zip(definition.inputs, names["inputs"], strict=True):
-        yield from _input(device, alias)
+        yield from _input(definition, device, alias)
     balloon = balloon_of(definition)
     if balloon is not None:
         yield _balloon(balloon)
@@ -128,15 +128,15 @@ def make_peripherals(definition: DomainDefinition) -> Iterator[Piece]:
     for panic, alias in zip(definition.panics, names["panics"], strict=True):
         yield from _panic(panic, alias)
     for redirection, alias in zip(definition.redirections, names["redirections"], strict=True):
-        yield from _redirection(redirection, alias)
+        yield from _redirection(definition, redirection, alias)
 
 
-def _input(device: Input, alias: str) -> Iterator[Piece]:
+def _input(definition: DomainDefinition, device: Input, alias: str) -> Iterator[Piece]:
     """Nothing for a keyboard or mouse on PS/2: a PC has both."""
     bus = input_bus(device)
     if bus is InputBus.USB:
         told: dict[str, Json] = {"driver": _USB_INPUT[device.kind], "id": alias}
-        yield in_json("-device", {**told, **on_usb(device.address)})
+        yield in_json("-device", {**told, **on_usb(definition, alias, device.address)})
     elif bus is InputBus.VIRTIO:
         yield PciDevice(
             properties={"driver": f"virtio-{device.kind}-pci", "id": alias},
@@ -211,8 +211,10 @@ def _panic(panic: Panic, alias: str) -> Iterator[Piece]:
         yield in_json("-device", {"driver": "pvpanic", "id": alias, "ioport": port})
 
 
-def _redirection(redirection: Redirection, alias: str) -> Iterator[Piece]:
+def _redirection(
+    definition: DomainDefinition, redirection: Redirection, alias: str
+) -> Iterator[Piece]:
     backend = f"char{alias}"
     yield in_pairs("-chardev", "spicevmc", {"id": backend, "name": "usbredir"})
     told: dict[str, Json] = {"driver": "usb-redir", "chardev": backend, "id": alias}
-    yield in_json("-device", {**told, **on_usb(redirection.address)})
+    yield in_json("-device", {**told, **on_usb(definition, alias, redirection.address)})

@@ -237,7 +237,7 @@ def make_sounds(definition: DomainDefinition) -> Iterator[Piece]:
     default = definition.audios[0].id if definition.audios else _MAIN_AUDIO
     for sound, alias in zip(definition.sounds, aliases(definition)["sounds"], strict=True):
         audio_id = default if sound.audio_id is None else sound.audio_id
-        yield from _sound(sound, alias, f"audio{audio_id}")
+        yield from _sound(definition, sound, alias, f"audio{audio_id}")
 
 
 def _default_audio(definition: DomainDefinition) -> Audio:
@@ -245,7 +245,7 @@ def _default_audio(definition: DomainDefinition) -> Audio:
     return Audio(id=_MAIN_AUDIO, kind=AudioKind.SPICE if has_spice else AudioKind.NONE)
 
 
-def _sound(sound: Sound, alias: str, audio: str) -> Iterator[Piece]:
+def _sound(definition: DomainDefinition, sound: Sound, alias: str, audio: str) -> Iterator[Piece]:
     told: dict[str, Json] = {"driver": _SOUND[sound.model], "id": alias}
     if sound.model in _HDA:
         yield PciDevice(properties=told, stated=sound.address, fit=Fit.INTEGRATED)
@@ -255,7 +255,9 @@ def _sound(sound: Sound, alias: str, audio: str) -> Iterator[Piece]:
             place: dict[str, Json] = {"bus": f"{alias}.0", "cad": number, "audiodev": audio}
             yield in_json("-device", {**codec, **place})
     elif sound.model is SoundModel.USB:
-        yield in_json("-device", {**told, "audiodev": audio, **on_usb(sound.address)})
+        yield in_json(
+            "-device", {**told, "audiodev": audio, **on_usb(definition, alias, sound.address)}
+        )
     elif sound.model is SoundModel.SB16:
         yield in_json("-device", {**told, "audiodev": audio})
     else:
