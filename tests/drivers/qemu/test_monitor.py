@@ -4,6 +4,7 @@
 import asyncio
 import gc
 import json
+import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
@@ -134,6 +135,38 @@ def test_a_command_is_answered(run: Run) -> None:
             answer, heard = await asyncio.gather(command, made.qemu.answer())
             assert answer == {"heard": "stop"}
             assert heard["arguments"] == {"a": [1, None]}
+
+    run(test())
+
+
+def test_a_descriptor_is_sent_between_commands(run: Run) -> None:
+    async def test() -> None:
+        async with session() as begun:
+            reader, writer = os.pipe()
+            begun.monitor.send_descriptor(writer)
+            blank, received, _, _ = socket.recv_fds(begun.qemu._socket, 1, 2)
+            assert blank == b" "
+            command = asyncio.create_task(begun.monitor.execute("getfd", timeout=PATIENCE))
+            assert (await begun.qemu.answer())["execute"] == "getfd"
+            await command
+            (theirs,) = received
+            os.write(theirs, b"x")
+            assert os.read(reader, 2) == b"x"
+            for descriptor in (reader, writer, theirs):
+                os.close(descriptor)
+
+    run(test())
+
+
+def test_a_descriptor_is_sent_to_nobody_after_the_end(run: Run) -> None:
+    async def test() -> None:
+        async with session() as begun:
+            begun.qemu.hang_up()
+            with pytest.raises(MonitorError):
+                begun.monitor.send_descriptor(0)
+            await begun.ended
+            with pytest.raises(MonitorError, match="the session has ended"):
+                begun.monitor.send_descriptor(0)
 
     run(test())
 

@@ -217,8 +217,10 @@ class Life:
 
     def ask(self, asked: Asked) -> None:
         """Note what a call asks for, before its command is sent."""
+        is_noted = asked.reboot is self.asked.reboot
         self.asked = asked
-        self.note_reboot()
+        if not is_noted:
+            self.note_reboot()
 
     def note_reboot(self) -> None:
         """Keep on record that a power-off is, or is to be, a reboot."""
@@ -258,13 +260,14 @@ class Life:
             return domain.is_removed
 
     def _take_over(self, effect: Effect) -> None:
-        if effect.asked is not None:
-            self.asked = effect.asked
-        if effect.course is not None:
-            self.course = effect.course
         if effect.end_cause is not None and not self.asked.destroy:
             self.end_cause = effect.end_cause
-        self.note_reboot()
+        if effect.course is not None:
+            self.course = effect.course
+        if effect.asked is not None:
+            self.asked = effect.asked
+        if effect.course is not None or effect.asked is not None:
+            self.note_reboot()
 
     def _scene_locked(self) -> Scene:
         return Scene(

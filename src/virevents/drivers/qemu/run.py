@@ -348,7 +348,8 @@ class QemuRun:
         try:
             await self.execute("stop")
         finally:
-            self.life.ask(replace(self.life.asked, pause=None))
+            if self.life.asked.pause is not None:  # nothing stopped that would have told it
+                self.life.ask(replace(self.life.asked, pause=None))
 
     async def cont(self, reason: RunningReason) -> None:
         """Let the processors run; raises ``MonitorError``."""
@@ -360,7 +361,8 @@ class QemuRun:
         try:
             await self.execute("cont")
         finally:
-            self.life.ask(replace(self.life.asked, run=None))
+            if self.life.asked.run is not None:
+                self.life.ask(replace(self.life.asked, run=None))
 
     async def press_power_button(self, *, is_reboot: bool) -> None:
         """Press it; the power-off that may follow is to be a reboot or the end."""
