@@ -18,14 +18,26 @@ from typing import ClassVar, Final
 
 from virevents.clock import monotonic
 from virevents.definition import DomainDefinition, to_xml
-from virevents.drivers.base import Capability, Driver, DriverContext, NvramFate, StartMode
+from virevents.drivers.base import (
+    Capability,
+    CoreDumpMode,
+    Driver,
+    DriverContext,
+    NvramFate,
+    SleepMode,
+    StartMode,
+)
 from virevents.drivers.qemu.controls import Controls
 from virevents.drivers.qemu.definitions import Definitions
 from virevents.drivers.qemu.directory import DomainDirectory
+from virevents.drivers.qemu.dumping import Dumping
 from virevents.drivers.qemu.embed import root_of
 from virevents.drivers.qemu.estate import Estate, run_of
 from virevents.drivers.qemu.kept import KeptFiles
+from virevents.drivers.qemu.managed import ManagedSaves
 from virevents.drivers.qemu.run import QemuDomain, QemuRun
+from virevents.drivers.qemu.saving import Saving
+from virevents.drivers.qemu.sleeping import Sleeping
 from virevents.drivers.qemu.starting import Starting
 from virevents.drivers.qemu.taking_up import TakingUp
 from virevents.drivers.uri import ConnectionUri
@@ -85,8 +97,14 @@ class QemuDriver(Driver):
             Capability.REBOOT,
             Capability.RESET,
             Capability.DESTROY,
+            Capability.SAVE,
+            Capability.RESTORE,
+            Capability.MANAGED_SAVE,
+            Capability.MANAGED_SAVE_REMOVE,
             Capability.RENAME,
+            Capability.CORE_DUMP,
             Capability.SET_AUTOSTART,
+            Capability.PM_SUSPEND,
             Capability.PM_WAKEUP,
         }
     )
@@ -96,11 +114,15 @@ class QemuDriver(Driver):
     ) -> None:
         super().__init__(uri, context)
         self._estate: Final = Estate(uri, context, directory, self.state)
-        self._saves: Final = KeptFiles(directory.root / "save")
+        self._saves: Final = ManagedSaves(directory.root / "save")
         self._autostarts: Final = KeptFiles(directory.root / "autostart")
         self._definitions: Final = Definitions(self._estate, self._saves, self._autostarts)
         self._starting: Final = Starting(self._estate)
         self._controls: Final = Controls(self._estate)
+        self._saving: Final = Saving(self._estate, self._starting, self._saves)
+        self._dumping: Final = Dumping(self._estate, directory.root / "dump")
+        self._estate.auto_dump = self._dumping.dump_automatically
+        self._sleeping: Final = Sleeping(self._estate)
         self._taking_up: Final = TakingUp(self._estate)
 
     def begin(self) -> None:
@@ -228,7 +250,7 @@ class QemuDriver(Driver):
         autodestroy_owner: object | None = None,
     ) -> None:
         """Start QEMU; returns once the guest runs, or is over already."""
-        self._starting.start(uuid, mode, force_boot=force_boot, autodestroy_owner=autodestroy_owner)
+        self._saving.start(uuid, mode, force_boot=force_boot, autodestroy_owner=autodestroy_owner)
 
     def suspend(self, uuid: str) -> None:
         """Stop the processors; the domain is paused when this returns."""
@@ -257,6 +279,30 @@ class QemuDriver(Driver):
     def reboot(self, uuid: str) -> None:
         """Press the power button and make a reboot of the power-off that follows."""
         self._controls.reboot(uuid)
+
+    def save(self, uuid: str, path: str, mode: StartMode = StartMode.DEFAULT) -> None:
+        """Save the running state to a file and stop."""
+        self._saving.save(uuid, path, mode)
+
+    def restore(self, path: str, mode: StartMode = StartMode.DEFAULT) -> DomainIdentity:
+        """Start a domain from a file that ``save`` wrote."""
+        return self._saving.restore(path, mode)
+
+    def managed_save(self, uuid: str, mode: StartMode = StartMode.DEFAULT) -> None:
+        """Save the running state where the next start finds it, and stop."""
+        self._saving.managed_save(uuid, mode)
+
+    def managed_save_remove(self, uuid: str) -> None:
+        """Throw the managed save away, so that the next start boots."""
+        self._saving.managed_save_remove(uuid)
+
+    def core_dump(self, uuid: str, path: str, mode: CoreDumpMode = CoreDumpMode.PAUSE) -> None:
+        """Write the guest's memory to a file, as an ELF core."""
+        self._dumping.core_dump(uuid, path, mode)
+
+    def pm_suspend(self, uuid: str, mode: SleepMode) -> None:
+        """Ask the guest, by its agent, to go to sleep; it sleeps when this returns."""
+        self._sleeping.pm_suspend(uuid, mode)
 
     def pm_wakeup(self, uuid: str) -> None:
         """Wake a guest that sleeps."""
