@@ -20,7 +20,7 @@ from tests.drivers.qemu.harness import (
     in_threads,
     qemu_children,
 )
-from virevents.drivers.qemu import controls, run
+from virevents.drivers.qemu import controls, departing, run
 from virevents.errors import MonitorError, OperationFailedError
 from virevents.model import DomainState, ShutoffReason
 
@@ -35,8 +35,8 @@ def uvloop_has_its_own() -> None:
 
 @pytest.fixture
 def fakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-    for name in ("_EXIT_WITHIN", "_STREAM_END_WITHIN"):
-        monkeypatch.setattr(run, name, SHORT)
+    monkeypatch.setattr(departing, "_STREAM_END_WITHIN", SHORT)
+    monkeypatch.setattr(departing, "EXIT_WITHIN", SHORT)
     monkeypatch.setattr(controls, "_DESTROY_PATIENCE", SHORT)
     with bench(tmp_path) as opened:
         yield opened

@@ -20,7 +20,6 @@ Invariants, each with a test of its name in ``tests/drivers/qemu/test_run.py``:
 
 import asyncio
 import logging
-import signal
 import socket
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
@@ -32,7 +31,8 @@ from virevents.drivers.base import DriverContext
 from virevents.drivers.domains import DomainList
 from virevents.drivers.qemu import sockets
 from virevents.drivers.qemu.arguments import settings_of
-from virevents.drivers.qemu.ending import Ending, Sign, Step
+from virevents.drivers.qemu.departing import EXIT_WITHIN, Departure
+from virevents.drivers.qemu.ending import Sign
 from virevents.drivers.qemu.launching import Attached
 from virevents.drivers.qemu.life import Life, LivingDomain
 from virevents.drivers.qemu.listening import Listeners, Listening
@@ -60,11 +60,6 @@ _log: Final = logging.getLogger("virevents.drivers.qemu")
 
 # How long QEMU may take to say its greeting; a loaded machine loads it slowly.
 _GREETING_WITHIN: Final = 30.0
-# Between a request to end, or the end of the stream, and the exit; 108 ms were seen at most.
-_EXIT_WITHIN: Final = 5.0
-# Between the exit and the end of the stream, which the system closes with the process.
-_STREAM_END_WITHIN: Final = 2.0
-
 _DESTROYED: Final = Cause(RequestedBy.CALL, is_graceful=False)
 _SAVED: Final = Cause(RequestedBy.CALL, is_graceful=True)
 
@@ -167,15 +162,11 @@ class QemuRun:
         self._host: Final = host
         self._monitor: Final = Monitor(self._on_event, self._on_stream_end)
         self._listeners: Final = Listeners()
-        self._ending: Final = Ending()
-        self._deadline: asyncio.TimerHandle | None = None  # loop thread only
+        self._departure: Final = Departure(attached.process, self._conclude)
         self._task: asyncio.Task[None] | None = None  # loop thread only
         self._taking_up: asyncio.Task[None] | None = None  # loop thread only
-        self._is_stream_broken = False  # loop thread only
-        self._has_exited = False  # loop thread only
         # Let go of while its QEMU goes on: ``ended`` is open, and it has not ended.
         self.is_detached = False  # loop thread only, until ``ended`` opens
-        self.exit_status: int | None = None  # loop thread only, until ``ended`` opens
         # None if the start failed.
         self.verdict: Happening | None = None  # loop thread only, until ``ended`` opens
 
@@ -183,6 +174,11 @@ class QemuRun:
     def pid(self) -> int:
         """QEMU's process id."""
         return self._process.pid
+
+    @property
+    def exit_status(self) -> int | None:
+        """QEMU's exit status, once ``ended`` is open; None if it cannot be had."""
+        return self._departure.exit_status
 
     # Beginning.
 
@@ -194,7 +190,7 @@ class QemuRun:
         Raises:
             MonitorError: QEMU did not come so far. It is killed; ``ended`` opens when it is gone.
         """
-        self._process.watch(self._on_exit)
+        self._departure.watch()
         is_up = False
         try:
             await self._open_monitor(monitor)
@@ -245,8 +241,8 @@ class QemuRun:
         Returns:
             The task, which ends when QEMU has answered or is gone.
         """
-        self._process.watch(self._on_exit)
-        self._is_stream_broken = True  # there is none yet whose end could be waited for
+        self._departure.watch()
+        self._departure.has_stream = False  # there is none yet whose end could be waited for
         self.life.recall()
         self._taking_up = asyncio.get_running_loop().create_task(self._take_up())
         return self._taking_up
@@ -254,10 +250,10 @@ class QemuRun:
     async def _take_up(self) -> None:
         try:
             await self._greet()
-            self._is_stream_broken = False
+            self._departure.has_stream = True
             await self._find_out()
         except (MonitorError, OSError) as error:
-            if not self._has_exited:
+            if not self._departure.has_exited:
                 _log.error("QEMU %d could not be taken up: %s", self._process.pid, error)
 
     async def _greet(self) -> None:
@@ -287,17 +283,16 @@ class QemuRun:
 
         One of which nobody was told is ended; one that is being destroyed is seen to its end.
         """
-        if self._ending.is_over or self.is_detached or self.life.asked.destroy:
+        if self._departure.is_over or self.is_detached or self.life.asked.destroy:
             return
         if self.life.phase is Phase.STARTING:
             self._give_up()
             return
         self.is_detached = True
-        self._disarm()
         tasks = {task for task in (self._task, self._taking_up) if task is not None}
         for task in tasks:
             task.cancel()
-        self._process.let_go()
+        self._departure.let_go()
         self._monitor.close()
         self._listeners.end()
         self.life.forget()
@@ -410,7 +405,7 @@ class QemuRun:
         Its cause is noted first, so however the end shows, it is a destruction. With no
         *patience* (None) it is only asked.
         """
-        if self._ending.is_over or self.is_detached:
+        if self._departure.is_over or self.is_detached:
             return
         self.life.ask(replace(self.life.asked, destroy=True))
         self.life.note(Note.DESTROY)
@@ -422,30 +417,28 @@ class QemuRun:
         Args:
             sign: ``Sign.SAVED`` or ``Sign.PANICKED``.
         """
-        if self._ending.is_over or self.is_detached:
+        if self._departure.is_over or self.is_detached:
             return
         self.life.course = Course.ENDING
         if sign is Sign.SAVED:
             self.life.note(Note.SAVED)
-        self._end(sign, _SAVED if sign is Sign.SAVED else _DESTROYED, _EXIT_WITHIN)
+        self._end(sign, _SAVED if sign is Sign.SAVED else _DESTROYED, EXIT_WITHIN)
 
     def _end(self, sign: Sign, cause: Cause, patience: float | None) -> None:
-        if not self._ending.is_certain:
+        if not self._departure.is_certain:
             self.life.end_cause = cause
-        self._put(sign)
+        self._departure.put(sign)
         self._ask_to_end(patience)
 
     def _ask_to_end(self, patience: float | None) -> None:
-        self._process.send_signal(signal.SIGTERM)
-        if patience is not None:
-            # A QEMU that hangs obeys no request, and there is nothing to wait for.
-            hangs = self._monitor.is_hung or self._is_being_taken_up
-            self._arm(0.0 if hangs else patience)
+        # A QEMU that hangs obeys no request, and there is nothing to wait for.
+        hangs = self._monitor.is_hung or self._is_being_taken_up
+        self._departure.ask(0.0 if hangs and patience is not None else patience)
 
     def _give_up(self) -> None:
-        self._process.send_signal(signal.SIGKILL)
+        self._departure.kill()
         if not self._monitor.is_open:
-            self._put(Sign.STREAM_END)
+            self._departure.put(Sign.STREAM_END)
 
     # What monitor, process and timers tell.
 
@@ -458,31 +451,20 @@ class QemuRun:
         self._listeners.end()
         if self.is_detached:
             return
-        if error is None or self._has_exited:
-            self._put(Sign.STREAM_END)
+        if error is None or self._departure.has_exited:
+            self._departure.put(Sign.STREAM_END)
             return
         _log.error("lost the monitor of QEMU %d: %s", self._process.pid, error)
-        self._is_stream_broken = True
+        self._departure.has_stream = False
         self.life.tell_control_error()
-
-    def _on_exit(self, status: int | None) -> None:
-        self._has_exited = True
-        self.exit_status = status
-        self._put(Sign.EXIT)
-        if self._is_stream_broken:
-            self._put(Sign.STREAM_END)
-
-    def _on_deadline(self) -> None:
-        self._deadline = None
-        self._put(Sign.DEADLINE)
 
     # What is done about it.
 
     def _act(self, effect: Effect) -> None:
         if effect.sign is not None:
-            self._put(effect.sign)
+            self._departure.put(effect.sign)
         if effect.reaction is Reaction.END:
-            self._ask_to_end(_EXIT_WITHIN)
+            self._ask_to_end(EXIT_WITHIN)
         elif effect.reaction is Reaction.REBOOT:
             self._begin_task(self._reboot)
         elif effect.reaction is not None:
@@ -497,7 +479,7 @@ class QemuRun:
 
     def _begin_task(self, work: Callable[[], Coroutine[object, object, None]]) -> None:
         """Do *work* of several commands, after what is being done already."""
-        if not self._ending.is_over and not self.is_detached:
+        if not self._departure.is_over and not self.is_detached:
             loop = asyncio.get_running_loop()
             self._task = loop.create_task(self._after(self._task, work))
 
@@ -536,36 +518,12 @@ class QemuRun:
         while self._task is not None:
             await asyncio.wait({self._task})
 
-    def _put(self, sign: Sign) -> None:
-        step = self._ending.put(sign)
-        if step is Step.AWAIT_EXIT:
-            self._arm(_EXIT_WITHIN)
-        elif step is Step.AWAIT_STREAM:
-            self._arm(_STREAM_END_WITHIN)
-        elif step is Step.KILL:
-            _log.warning("QEMU %d did not end in time and is killed", self._process.pid)
-            self._process.send_signal(signal.SIGKILL)
-            self._arm(_EXIT_WITHIN)
-        elif step is Step.CONCLUDE:
-            self._conclude()
-
-    def _arm(self, timeout: float) -> None:
-        self._disarm()
-        loop = asyncio.get_running_loop()
-        self._deadline = loop.call_later(timeout, self._on_deadline)
-
-    def _disarm(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-
     def _conclude(self) -> None:
-        self._disarm()
         self._monitor.close()
         self._listeners.end()
         if self.life.phase is not Phase.STARTING:
-            self.verdict = self._ending.verdict
-        if self.life.conclude(self._ending.verdict, self._on_end_told):
+            self.verdict = self._departure.verdict
+        if self.life.conclude(self._departure.verdict, self._on_end_told):
             self._host.domains.remove(self._domain)
         self.ended.open()
 
