@@ -27,6 +27,7 @@ from virevents.drivers.base import (
     SleepMode,
     StartMode,
 )
+from virevents.drivers.qemu.autostart import Autostart
 from virevents.drivers.qemu.controls import Controls
 from virevents.drivers.qemu.definitions import Definitions
 from virevents.drivers.qemu.directory import DomainDirectory
@@ -124,9 +125,12 @@ class QemuDriver(Driver):
         self._estate.auto_dump = self._dumping.dump_automatically
         self._sleeping: Final = Sleeping(self._estate)
         self._taking_up: Final = TakingUp(self._estate)
+        self._autostart: Final = Autostart(self._estate, self._autostarts, self.start)
 
     def begin(self) -> None:
-        """Load the definitions and take up what runs; before anybody else has the driver.
+        """Load the definitions, take up what runs, begin to start what is to be autostarted.
+
+        Before anybody else has the driver.
 
         Raises:
             LoopStoppedError: The loop has ended.
@@ -135,6 +139,8 @@ class QemuDriver(Driver):
         for definition in self._estate.directory.definitions():
             self._load(definition)
         self._taking_up.take_up()
+        self._saving.settle()
+        self._autostart.begin()
 
     def _load(self, definition: DomainDefinition) -> None:
         try:
@@ -155,6 +161,8 @@ class QemuDriver(Driver):
         for run in runs:
             if not run.ended.wait(max(0.0, deadline - monotonic())):
                 _log.error("gave up waiting for %s", run.ended.name)
+        if not self._autostart.wait(max(0.0, deadline - monotonic())):
+            _log.error("%s: gave up waiting for the autostart", self.uri)
         self.state.close()
         if not self._estate.sweeper.stop(max(0.1, deadline - monotonic())):
             _log.error("%s: gave up waiting for files to be removed", self.uri)

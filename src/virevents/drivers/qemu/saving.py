@@ -91,17 +91,23 @@ class Saving:
         Every domain that runs must have been taken up.
         """
         for domain in self._estate.domains.snapshot():
-            uuid = domain.identity.uuid
-            if self._saves.is_aside(uuid):
-                with domain.lock:
-                    state = domain.state
-                # Never started (a restore that never ran) or ended by the save itself.
-                is_only_one = state.state is DomainState.SHUTOFF and state.reason in {
-                    ShutoffReason.UNKNOWN,
-                    ShutoffReason.SAVED,
-                }
-                settled = self._saves.put_in_place if is_only_one else self._saves.drop_aside
-                settled(uuid)
+            try:
+                if self._saves.is_aside(domain.identity.uuid):
+                    self._settle(domain)
+            except OSError as error:
+                _log.error("could not settle the save of %s: %s", domain.identity.name, error)
+
+    def _settle(self, domain: QemuDomain) -> None:
+        """Keep what is aside if no QEMU had the state after it, else remove it."""
+        with domain.lock:
+            state = domain.state
+        # A restore that never ran leaves no reason; a save that was over, its own.
+        is_only_one = state.state is DomainState.SHUTOFF and state.reason in {
+            ShutoffReason.UNKNOWN,
+            ShutoffReason.SAVED,
+        }
+        settle = self._saves.put_in_place if is_only_one else self._saves.drop_aside
+        settle(domain.identity.uuid)
 
     # Saving.
 
