@@ -64,8 +64,11 @@ class Machine:
 
     def as_json(self) -> dict[str, Json]:
         """Give what is not the default."""
-        changed = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: value for name, value in changed.items() if value != _DEFAULTS[name]}
+        facts = {field.name: getattr(self, field.name) for field in fields(self)}
+        changed = {name: value for name, value in facts.items() if value != _DEFAULTS[name]}
+        return {
+            n: list(value) if isinstance(value, tuple) else value for n, value in changed.items()
+        }
 
     def xml(self, place: Place) -> str:
         """Write it out for the scenario's place."""

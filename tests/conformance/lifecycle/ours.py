@@ -178,7 +178,8 @@ class _Play:
         if step.verb in _PROPERTIES:
             answer: object = getattr(target, step.verb)
             return answer
-        named = dict(_flag(step.verb, name) for name, is_on in step.named if is_on)
+        flags = [name for name, _ in step.named if name not in _OURS_ANYWAY]
+        named = dict(_flag(step.verb, name) for name in flags)
         if step.verb == "set_autostart":
             named, arguments = {"on": bool(arguments[0])}, []
         method: Callable[..., object] = getattr(target, step.verb)  # type: ignore[explicit-any]
@@ -192,6 +193,7 @@ class _Play:
 
 _ON_CONNECTION: Final = frozenset({"define", "create", "restore"})
 _PROPERTIES: Final = frozenset({"is_autostarted"})
+_OURS_ANYWAY: Final = frozenset({"memory_only"})
 _IMAGE_VERBS: Final = frozenset({"save", "restore", "managed_save"})
 
 

@@ -7,6 +7,7 @@ Immutable.
 from typing import Final
 
 from tests.conformance.lifecycle.beginnings import (
+    ASLEEP,
     DUMP,
     IMAGE,
     PAUSED,
@@ -17,7 +18,7 @@ from tests.conformance.lifecycle.beginnings import (
     TRANSIENT,
 )
 from tests.conformance.lifecycle.machine import Machine
-from tests.conformance.lifecycle.scenario import Scenario, call, guest, host, up
+from tests.conformance.lifecycle.scenario import Scenario, Step, call, guest, host, up
 
 __all__ = ["ALL"]
 
@@ -127,6 +128,11 @@ _SAVES: Final = (
     ),
 )
 
+
+def _on(*flags: str) -> tuple[tuple[str, bool], ...]:
+    return tuple((flag, True) for flag in flags)
+
+
 _DUMPS: Final = (
     Scenario("core_dump", (*RUNNING, call("core_dump", "web1", DUMP))),
     Scenario("core_dump_live", (*RUNNING, call("core_dump", "web1", DUMP, live=True))),
@@ -137,6 +143,14 @@ _DUMPS: Final = (
     Scenario("core_dump_reset_paused", (*PAUSED, call("core_dump", "web1", DUMP, reset=True))),
     Scenario(
         "core_dump_crash_transient", (*TRANSIENT, call("core_dump", "web1", DUMP, crash=True))
+    ),
+    *(
+        Scenario(
+            "_".join(["core_dump_elf", *beginning, *flags]),
+            (*steps, Step("call", "core_dump", ("web1", DUMP), _on("memory_only", *flags))),
+        )
+        for beginning, steps in (((), RUNNING), (("paused",), PAUSED), (("asleep",), ASLEEP))
+        for flags in ((), ("live",), ("crash",), ("reset",))
     ),
     Scenario("core_dump_to_nowhere", (*RUNNING, call("core_dump", "web1", "FOLDER/no/core"))),
 )
