@@ -202,7 +202,7 @@ def test_bad_usage_is_2_and_opens_nothing(capsys: Capsys, arguments: list[str]) 
     assert "Error: " in done.err
 
 
-@pytest.mark.parametrize("bad", ["nonsense:///default", "qemu:///session", "no uri"])
+@pytest.mark.parametrize("bad", ["nonsense:///default", "qemu:///elsewhere", "no uri"])
 def test_a_hypervisor_that_fails_to_open_is_3_and_named(capsys: Capsys, bad: str) -> None:
     done = run(capsys, "events", TEST_URI, bad)
     assert done.status == 3

@@ -28,14 +28,15 @@ from virevents.drivers.base import (
     StartMode,
 )
 from virevents.drivers.qemu.autostart import Autostart
+from virevents.drivers.qemu.confinement import Confinement
 from virevents.drivers.qemu.controls import Controls
 from virevents.drivers.qemu.definitions import Definitions
 from virevents.drivers.qemu.directory import DomainDirectory
 from virevents.drivers.qemu.dumping import Dumping
-from virevents.drivers.qemu.embed import root_of
 from virevents.drivers.qemu.estate import Estate, run_of
 from virevents.drivers.qemu.kept import KeptFiles
 from virevents.drivers.qemu.managed import ManagedSaves
+from virevents.drivers.qemu.places import root_of
 from virevents.drivers.qemu.run import QemuDomain, QemuRun
 from virevents.drivers.qemu.saving import Saving
 from virevents.drivers.qemu.sleeping import Sleeping
@@ -50,24 +51,26 @@ from virevents.errors import (
 )
 from virevents.model import DomainIdentity, StateAndReason
 
-__all__ = ["QemuDriver", "open_embedded"]
+__all__ = ["QemuDriver", "open_qemu"]
 
 _log: Final = logging.getLogger("virevents.drivers.qemu")
 
 _CLOSE_WITHIN: Final = 5.0
 
 
-def open_embedded(uri: ConnectionUri, context: DriverContext) -> "QemuDriver":
-    """Open the driver of a resolved ``qemu:///embed`` URI.
+def open_qemu(uri: ConnectionUri, context: DriverContext) -> "QemuDriver":
+    """Open the driver of a resolved URI.
 
     Raises:
+        InvalidArgumentError: The user, group or control group of the URI cannot be had.
         OpenError: Another process, or another driver in this one, has the directory.
         UnsupportedError: The system has no pidfds (they came with Linux 5.3).
         OSError: The directory cannot be used.
     """
     if not hasattr(os, "pidfd_open"):
         raise UnsupportedError("the qemu driver needs Linux 5.3 or newer: os.pidfd_open is missing")
-    driver = QemuDriver(uri, context, DomainDirectory(root_of(uri)))
+    confinement = Confinement.parse(uri.parameter("run_as"), uri.parameter("cgroup"))
+    driver = QemuDriver(uri, context, DomainDirectory(root_of(uri), confinement))
     try:
         driver.begin()
     except BaseException:

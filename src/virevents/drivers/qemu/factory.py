@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from virevents.drivers.base import Driver, DriverContext, DriverFactory
-from virevents.drivers.qemu.embed import resolve
+from virevents.drivers.qemu.places import resolve
 from virevents.drivers.uri import ConnectionUri
 from virevents.errors import UnsupportedError
 
@@ -28,11 +28,11 @@ def _make_refusal(error: ImportError) -> Callable[[ConnectionUri, DriverContext]
 
 
 try:
-    from virevents.drivers.qemu.driver import open_embedded
+    from virevents.drivers.qemu.driver import open_qemu
 except ImportError as _error:  # no fcntl, or no qemu.qmp
     _open: Callable[[ConnectionUri, DriverContext], Driver] = _make_refusal(_error)
 else:
-    _open = open_embedded
+    _open = open_qemu
 
 QEMU: Final = DriverFactory("qemu", resolve, _open)
-"""Opens ``qemu:///embed?root=DIR``."""
+"""Opens ``qemu:///embed?root=DIR``, ``qemu:///session`` and ``qemu:///system``."""
