@@ -12,6 +12,7 @@ Invariants, each with a test of its name in ``tests/definition/test_aliases.py``
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 from virevents.definition.addresses import DriveAddress
@@ -54,8 +55,13 @@ def aliases(definition: DomainDefinition) -> Mapping[str, tuple[str, ...]]:
 
     ``aliases(definition)["disks"][0]`` is the name of ``definition.disks[0]``.
     """
+    lsilogic = {
+        each.index
+        for each in definition.controllers
+        if each.kind is ControllerKind.SCSI and each.model in _LSILOGIC
+    }
     found = {
-        "disks": tuple(each.alias or _disk(definition, each) for each in definition.disks),
+        "disks": tuple(each.alias or _disk(each, lsilogic) for each in definition.disks),
         "controllers": tuple(
             each.alias or _controller(definition, each) for each in definition.controllers
         ),
@@ -100,21 +106,14 @@ def _number(target: str) -> int:
     return number - 1
 
 
-def _disk(definition: DomainDefinition, disk: Disk) -> str:
+def _disk(disk: Disk, lsilogic: AbstractSet[int]) -> str:
     bus = disk_bus(disk)
     if bus in {DiskBus.VIRTIO, DiskBus.USB}:
         return f"{bus}-disk{_number(disk.target)}"
     at = drive_address(disk)
-    if bus is DiskBus.SCSI and not _is_lsilogic(definition, at.controller):
+    if bus is DiskBus.SCSI and at.controller not in lsilogic:
         return f"{bus}{at.controller}-{at.bus}-{at.target}-{at.unit}"
     return f"{bus}{at.controller}-{at.bus}-{at.unit}"
-
-
-def _is_lsilogic(definition: DomainDefinition, index: int) -> bool:
-    return any(
-        each.kind is ControllerKind.SCSI and each.index == index and each.model in _LSILOGIC
-        for each in definition.controllers
-    )
 
 
 _LSILOGIC: Final = frozenset({None, ControllerModel.LSILOGIC})

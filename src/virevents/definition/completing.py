@@ -13,7 +13,9 @@ Invariants, each with a test of its name in ``tests/definition/test_completing.p
     no_clash     nothing made up equals another of its kind
 """
 
+from collections.abc import Iterator
 from hashlib import blake2b
+from itertools import count
 from typing import Final
 from uuid import uuid4
 
@@ -42,6 +44,8 @@ def _drafts(draft: Draft, name: str) -> list[Draft]:
 def _number_controllers(controllers: list[Draft]) -> None:
     taken = {(each.facts.get("kind"), each.facts.get("index")) for each in controllers}
     companion_of: object = None
+    # Where the search for a free one goes on: what was taken stays taken.
+    free: dict[object, Iterator[int]] = {}
     for each in controllers:
         kind, model = each.facts.get("kind"), each.facts.get("model")
         index = each.facts.get("index")
@@ -50,7 +54,8 @@ def _number_controllers(controllers: list[Draft]) -> None:
         if index is None:
             # Bus 0 is the root's, stated or not.
             first = 1 if kind is ControllerKind.PCI and model not in _ROOTS else 0
-            index = next(n for n in range(first, len(taken) + 2) if (kind, n) not in taken)
+            numbers = free.setdefault((kind, first), count(first))
+            index = next(number for number in numbers if (kind, number) not in taken)
         each.facts["index"] = index
         taken.add((kind, index))
         if model is ControllerModel.ICH9_EHCI1:
@@ -59,10 +64,10 @@ def _number_controllers(controllers: list[Draft]) -> None:
 
 def _address_interfaces(interfaces: list[Draft], uuid: str) -> None:
     taken = {each.facts.get("mac") for each in interfaces}
-    for count, each in enumerate(interfaces):
+    for number, each in enumerate(interfaces):
         attempt = 0
         while "mac" not in each.facts:
-            digest = blake2b(f"{uuid} {count} {attempt}".encode(), digest_size=3).digest()
+            digest = blake2b(f"{uuid} {number} {attempt}".encode(), digest_size=3).digest()
             mac = f"{_PREFIX}:{digest.hex(':')}"
             if mac not in taken:
                 each.facts["mac"] = mac

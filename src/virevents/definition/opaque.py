@@ -14,6 +14,7 @@ Invariants, each with a test of its name in ``tests/definition/test_opaque.py``:
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import Final
 from xml.sax.saxutils import escape
 
@@ -93,6 +94,8 @@ def _choose_prefixes(top: Element, around: Mapping[str, str]) -> Mapping[str, st
     """A prefix for each namespace in *top*: its author's where it is free."""
     wanted = {uri: prefix for prefix, uri in around.items() if prefix}
     chosen: dict[str, str] = {_XML: "xml"}
+    taken = {"xml"}
+    numbers = count()
     waiting = [top]
     while waiting:
         element = waiting.pop()
@@ -101,11 +104,10 @@ def _choose_prefixes(top: Element, around: Mapping[str, str]) -> Mapping[str, st
         for name in (element.tag, *sorted(element.attributes)):
             uri = name[1:].partition("}")[0] if name.startswith("{") else ""
             if uri and uri not in chosen:
-                taken = set(chosen.values())
-                number = iter(f"ns{count}" for count in range(len(chosen) + 1))
                 prefix = wanted.get(uri, "")
                 while not prefix or prefix in taken:
-                    prefix = next(number)
+                    prefix = f"ns{next(numbers)}"
+                taken.add(prefix)
                 chosen[uri] = prefix
     return chosen
 
