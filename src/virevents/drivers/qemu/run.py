@@ -41,10 +41,10 @@ from virevents.drivers.qemu.scene import Course, Effect, Reaction
 from virevents.drivers.qemu.sweeping import Sweeper
 from virevents.drivers.qemu.told import Note
 from virevents.drivers.qemu.transitions import Happening, Phase
+from virevents.drivers.qemu.works import Works
 from virevents.errors import MonitorError, MonitorTimeoutError
 from virevents.model import (
     Cause,
-    DomainEvent,
     Json,
     PausedReason,
     RequestedBy,
@@ -99,31 +99,25 @@ class RunHost(Protocol):
     @property
     def domains(self) -> DomainList[QemuDomain]:
         """The list that a transient domain leaves at its end."""
-        ...
 
     @property
     def state(self) -> EventState:
         """Takes the events."""
-        ...
 
     @property
     def context(self) -> DriverContext:
         """The loop and the clock."""
-        ...
 
     @property
     def sweeper(self) -> Sweeper:
         """Removes a run's files."""
-        ...
 
     @property
     def answer_within(self) -> float:
         """How long a monitor command may take, in seconds."""
-        ...
 
     def dump_then(self, domain: QemuDomain, run: "QemuRun", done: Callable[[], None]) -> None:
         """Dump the guest's memory on a thread that may wait, then have the loop call *done*."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +157,7 @@ class QemuRun:
         self._monitor: Final = Monitor(self._on_event, self._on_stream_end)
         self._listeners: Final = Listeners()
         self._departure: Final = Departure(attached.process, self._conclude)
-        self._task: asyncio.Task[None] | None = None  # loop thread only
+        self._works: Final = Works()
         self._taking_up: asyncio.Task[None] | None = None  # loop thread only
         # Let go of while its QEMU goes on: ``ended`` is open, and it has not ended.
         self.is_detached = False  # loop thread only, until ``ended`` opens
@@ -289,9 +283,10 @@ class QemuRun:
             self._give_up()
             return
         self.is_detached = True
-        tasks = {task for task in (self._task, self._taking_up) if task is not None}
-        for task in tasks:
-            task.cancel()
+        tasks = self._works.cancel()
+        if self._taking_up is not None:
+            self._taking_up.cancel()
+            tasks.add(self._taking_up)
         self._departure.let_go()
         self._monitor.close()
         self._listeners.end()
@@ -338,7 +333,7 @@ class QemuRun:
 
     async def stop(self, reason: PausedReason) -> None:
         """Stop the processors; raises ``MonitorError``."""
-        await self._settled()
+        await self._works.settled()
         self.life.ask(replace(self.life.asked, pause=reason))
         try:
             await self.execute("stop")
@@ -348,7 +343,7 @@ class QemuRun:
 
     async def cont(self, reason: RunningReason) -> None:
         """Let the processors run; raises ``MonitorError``."""
-        await self._settled()
+        await self._works.settled()
         await self._cont(reason)
 
     async def _cont(self, reason: RunningReason, by: RequestedBy = RequestedBy.CALL) -> None:
@@ -366,7 +361,7 @@ class QemuRun:
 
     async def reset(self) -> None:
         """Reset the machine; a crashed guest is a paused one afterwards."""
-        await self._settled()
+        await self._works.settled()
         self.life.ask(replace(self.life.asked, reset=True))
         await self.execute("system_reset")
         self.life.ask(replace(self.life.asked, reset=False, reboot=False))
@@ -380,22 +375,6 @@ class QemuRun:
         except MonitorError:
             self.life.ask(replace(self.life.asked, wake_up=False))
             raise
-
-    def note_sleep(self) -> None:
-        """Note that a call asked the guest to go to sleep."""
-        self.life.ask(replace(self.life.asked, sleep=True))
-
-    def begin_job(self) -> None:
-        """A save, a dump or a restore begins: its passes are told."""
-        self.life.has_job = True
-
-    def end_job(self) -> None:
-        """It is over."""
-        self.life.has_job = False
-
-    def publish(self, *events: DomainEvent) -> None:
-        """Push events of this domain that change no state."""
-        self.life.publish(*events)
 
     # Ending.
 
@@ -466,35 +445,19 @@ class QemuRun:
         if effect.reaction is Reaction.END:
             self._ask_to_end(EXIT_WITHIN)
         elif effect.reaction is Reaction.REBOOT:
-            self._begin_task(self._reboot)
+            self._work(self._reboot)
         elif effect.reaction is not None:
             self._host.dump_then(self._domain, self, self._after_dump(effect.reaction))
 
     def _after_dump(self, reaction: Reaction) -> Callable[[], None]:
         if reaction is Reaction.DUMP_AND_END:
             return lambda: self.conclude_as(Sign.PANICKED)
-        if reaction is Reaction.DUMP_AND_REBOOT:
-            return lambda: self._begin_task(self._reboot)
-        return lambda: self._begin_task(self._run_again)
+        work = self._reboot if reaction is Reaction.DUMP_AND_REBOOT else self._run_again
+        return lambda: self._work(work)
 
-    def _begin_task(self, work: Callable[[], Coroutine[object, object, None]]) -> None:
-        """Do *work* of several commands, after what is being done already."""
+    def _work(self, work: Callable[[], Coroutine[object, object, None]]) -> None:
         if not self._departure.is_over and not self.is_detached:
-            loop = asyncio.get_running_loop()
-            self._task = loop.create_task(self._after(self._task, work))
-
-    async def _after(
-        self,
-        previous: asyncio.Task[None] | None,
-        work: Callable[[], Coroutine[object, object, None]],
-    ) -> None:
-        try:
-            if previous is not None:
-                await asyncio.wait({previous})
-            await work()
-        finally:
-            if self._task is asyncio.current_task():
-                self._task = None
+            self._works.begin(work)
 
     async def _reboot(self) -> None:
         """Make of a power-off, or of a crash, a reboot (libvirt: qemuProcessFakeReboot)."""
@@ -512,11 +475,6 @@ class QemuRun:
             await self._cont(RunningReason.UNPAUSED, by=RequestedBy.GUEST)
         except MonitorError as error:
             _log.error("QEMU %d stays paused after its dump: %s", self._process.pid, error)
-
-    async def _settled(self) -> None:
-        """Wait for the end of what the run does by itself: its steps are one."""
-        while self._task is not None:
-            await asyncio.wait({self._task})
 
     def _conclude(self) -> None:
         self._monitor.close()

@@ -298,8 +298,8 @@ class _Job:
         completed = JobCompletedEvent(domain.identity, params, time)
 
         async def conclude() -> None:
-            self._run.end_job()
-            self._run.publish(completed)
+            self._run.life.has_job = False
+            self._run.life.publish(completed)
             self._run.conclude_as(Sign.SAVED)
 
         self._estate.on_loop(conclude, "the end of the saved domain")
@@ -307,13 +307,13 @@ class _Job:
     async def _begin(self) -> None:
         if self._was_running:
             await self._run.stop(PausedReason.SAVE)
-        self._run.begin_job()
+        self._run.life.has_job = True
 
     def _go_on(self) -> None:
         """Let the guest go on; a QEMU that is gone, or going, is none of ours any more."""
 
         async def go_on() -> None:
-            self._run.end_job()
+            self._run.life.has_job = False
             if self._was_running:
                 await self._run.cont(RunningReason.SAVE_CANCELED)
 

@@ -12,6 +12,7 @@ Invariants, each with a test of its name in ``tests/drivers/qemu/test_sleeping.p
     asleep       the guest sleeps when the call returns
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -67,7 +68,7 @@ class Sleeping:
             raise AgentError(f"Guest agent is not responding: {path}: {error}") from error
 
         async def sleep() -> None:
-            run.note_sleep()
+            run.life.ask(replace(run.life.asked, sleep=True))
             await put_to_sleep(run, channel, mode)
 
         try:
