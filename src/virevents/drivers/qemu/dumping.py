@@ -21,6 +21,7 @@ Invariants, each with a test of its name in ``tests/drivers/qemu/test_dumping.py
 import logging
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -79,6 +80,18 @@ async def dump_to(run: Monitored, descriptor: int) -> None:
         raise OperationFailedError(f"operation failed: could not dump the memory: {why or status}")
 
 
+async def _dump_and_go_on(run: QemuRun, descriptor: int) -> None:
+    """The same of a guest that runs; returns when it runs again, which it does afterwards."""
+    life = run.life
+    with run.listen("RESUME") as heard:
+        life.ask(replace(life.asked, pause=PausedReason.DUMP, run=RunningReason.UNPAUSED))
+        try:
+            await dump_to(run, descriptor)
+            await heard.next(within=_SILENCE_MAX)
+        finally:
+            life.ask(replace(life.asked, pause=None, run=None))
+
+
 def _word(data: object, key: str) -> object:
     return data.get(key) if isinstance(data, Mapping) else None
 
@@ -111,7 +124,7 @@ class Dumping:
             if must_pause:
                 self._estate.on_loop(lambda: run.stop(PausedReason.DUMP), "the pause for the dump")
             try:
-                self._write(run, path)
+                self._write(run, path, goes_on=was_running and not must_pause)
             except MonitorTimeoutError:
                 raise  # it hangs: nothing more to be asked of it
             except VireventsError:
@@ -130,13 +143,15 @@ class Dumping:
         """Dump a guest that crashed, whose turn is held, into the folder of such dumps."""
         self._folder.mkdir(mode=_PRIVATE, exist_ok=True)
         name = dump_name(domain.identity, self._estate.context.clock.time())
-        self._write(run, os.fspath(self._folder / name))
+        self._write(run, os.fspath(self._folder / name), goes_on=False)
         _log.warning("%s crashed; its memory is in %s", domain.identity.name, self._folder / name)
 
-    def _write(self, run: QemuRun, path: str) -> None:
+    def _write(self, run: QemuRun, path: str, *, goes_on: bool) -> None:
+        """Write the file; *goes_on* says that QEMU will pause the guest and let it go on."""
+        dump = _dump_and_go_on if goes_on else dump_to
         with PlacedFile(path) as file:
             try:
-                self._estate.on_loop(lambda: dump_to(run, file.descriptor), "the dump", within=_DAY)
+                self._estate.on_loop(lambda: dump(run, file.descriptor), "the dump", within=_DAY)
             except MonitorTimeoutError:
                 raise
             except MonitorError as error:
