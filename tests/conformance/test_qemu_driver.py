@@ -104,12 +104,15 @@ class TestQemuDriver(ConformanceSuite):
             "managed_save": _SAVED,
             "managed_save_paused": _SAVED,
             "start_managed_save": _RESTORED,
+            # QEMU stops the processors by itself, as libvirt's does.
+            "core_dump_live": ("suspended paused", "resumed unpaused"),
             "core_dump": ("suspended paused", "resumed unpaused"),
             "core_dump_crash": ("suspended paused", "stopped crashed"),
             "core_dump_reset": ("suspended paused", "resumed unpaused"),
         },
         kill=_kill,
         cues={"ready": _ready, "sleep": _sleep, "deaf": _deaf},
+        unplayed={"pm_suspend": "64 KiB have no agent"},
     )
 
     @pytest.fixture(autouse=True)

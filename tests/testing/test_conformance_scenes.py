@@ -77,6 +77,9 @@ def test_who_lacks_an_operation_or_a_flag_does_not_play_it() -> None:
 def test_what_has_no_cue_is_known() -> None:
     assert _profile().uncued == ["deaf", "kill"]
     assert _profile(kill=print, cues={"deaf": print}).uncued == []
+    mute = _profile(Capability.PM_SUSPEND, kill=print, unplayed={"pm_suspend": "no agent"})
+    assert mute.uncued == ["deaf", "pm_suspend (no agent)"]
+    assert not playable(mute, ("pm_suspend",))
 
 
 def test_a_cue_plays_the_step_in_its_place(tmp_path: Path) -> None:

@@ -105,6 +105,8 @@ class Profile:
             "ready" waits until a guest that was just started can be asked for something, "deaf"
             makes it hear its power button no more (without it, what becomes of a shutdown that
             is not obeyed is not played).
+        unplayed: Steps in which the profile's guest cannot take its part, and why; they are
+            listed at the end of the run, and tested elsewhere.
     """
 
     name: str
@@ -117,6 +119,7 @@ class Profile:
     kill: Callable[[Domain], None] | None = None
     refused: frozenset[str] = frozenset()
     cues: Mapping[str, Callable[[Domain], object]] = field(default_factory=dict)
+    unplayed: Mapping[str, str] = field(default_factory=dict)
 
     def told(self, scene: str) -> Words:
         """The events that *scene* tells, in their order."""
@@ -124,9 +127,10 @@ class Profile:
 
     @property
     def uncued(self) -> list[str]:
-        """What happens to a guest only by a cue, and has none here."""
+        """What is not played: it happens to a guest only by a cue, and has none here."""
         cues = {"deaf", *(["kill"] if self.kill is None else [])}
-        return sorted(cues - set(self.cues))
+        told = [f"{step} ({why})" for step, why in self.unplayed.items()]
+        return sorted([*(cues - set(self.cues)), *told])
 
     @property
     def undeclared(self) -> list[Capability]:

@@ -162,4 +162,5 @@ def _has(profile: Profile, step: str) -> bool:
     if step == _DEAF or (step == _SLEEP and step in profile.cues):
         return step in profile.cues
     needed = Capability.PM_SUSPEND if step == _SLEEP else capability_of(step)
-    return needed in profile.capabilities and step not in profile.refused
+    is_left_out = step in profile.refused or step in profile.unplayed
+    return needed in profile.capabilities and not is_left_out

@@ -26,7 +26,14 @@ from virevents.errors import (
 from virevents.model import INACTIVE_ID, DomainState, Lifecycle
 from virevents.testing.conformance.contract import ContractTests
 from virevents.testing.conformance.profile import Profile
-from virevents.testing.conformance.scenes import REFUSALS, SCENES, Refusal, Scene, playable
+from virevents.testing.conformance.scenes import (
+    REFUSALS,
+    SCENES,
+    Refusal,
+    Scene,
+    capability_of,
+    playable,
+)
 from virevents.testing.conformance.stage import STEPS, Stage, stage, uuid_of
 
 __all__ = ["ConformanceSuite"]
@@ -62,7 +69,12 @@ class ConformanceSuite(ContractTests):
             scenes = [s for s in SCENES if playable(self.profile, (*s.before, s.step))]
             metafunc.parametrize("scene", scenes, ids=lambda scene: scene.name)
         if "refusal" in metafunc.fixturenames:
-            refusals = [r for r in REFUSALS if playable(self.profile, (*r.before, r.step))]
+            refusals = [
+                refusal
+                for refusal in REFUSALS
+                if playable(self.profile, refusal.before)
+                and capability_of(refusal.step) in self.profile.capabilities
+            ]
             metafunc.parametrize("refusal", refusals, ids=lambda refusal: refusal.name)
         if "refused_step" in metafunc.fixturenames:
             metafunc.parametrize("refused_step", sorted(self.profile.refused) or [None])
@@ -242,5 +254,5 @@ class _Report:
             refused = ", ".join(sorted(profile.refused)) or "nothing"
             uncued = ", ".join(profile.uncued) or "nothing"
             terminalreporter.line(
-                f"{name}: not declared: {missing}; refused: {refused}; without cue: {uncued}"
+                f"{name}: not declared: {missing}; refused: {refused}; not played: {uncued}"
             )

@@ -30,6 +30,9 @@ from virevents.testing.guests.catalogue import AGENT_READY, AgentCommand
 
 __all__ = ["AgentLine"]
 
+# A QEMU that starts waits for its line: as many may have been started while nobody listened.
+_BACKLOG: Final = 64
+
 
 class AgentLine:
     """Answers a serial line at a socket; as a context manager it closes at the end of the block.
@@ -47,7 +50,7 @@ class AgentLine:
         self._server: Final = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             self._server.bind(str(path))
-            self._server.listen(1)
+            self._server.listen(_BACKLOG)
         except BaseException:
             self._server.close()
             raise
