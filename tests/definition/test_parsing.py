@@ -63,7 +63,7 @@ def test_two_ends(definition: DomainDefinition, cut: tuple[int, int, str]) -> No
         (least_xml(more="<devices>\n<emulator/></devices>"), "emulator", 7),
         (least_xml(more="<on_reboot>coredump-destroy</on_reboot>"), "on_reboot", 6),
         (least_xml().replace("<type>", "<type machine='pc,accel=kvm'>"), "type@machine", 5),
-        (least_xml().replace("<type>hvm</type>", ""), "os/type", 1),
+        (least_xml().replace("<type>hvm</type>", ""), "type", 1),
         (least_xml().replace("<name>web1</name>", ""), "name", 1),
         ("<domain/>", "domain@type", 1),
         ("\n<domains/>", "domains", 2),

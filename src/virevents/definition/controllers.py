@@ -125,6 +125,7 @@ class Controller(Device):
     """``<controller>``: what other devices are plugged into."""
 
     TAG: ClassVar[str] = "controller"
+    MADE_UP: ClassVar[frozenset[str]] = frozenset({"index"})
 
     kind: ControllerKind = field(
         metadata=at("@type", Words(ControllerKind), "what is plugged into it")

@@ -112,6 +112,8 @@ class DomainDefinition(Facts):
     """
 
     TAG: ClassVar[str] = "domain"
+    MADE_UP: ClassVar[frozenset[str]] = frozenset({"uuid", "current_memory_kib"})
+    MUST: ClassVar[frozenset[str]] = frozenset({"os_type"})
     MISSING: ClassVar[Mapping[str, type[DefinitionError]]] = {"name": NamelessDefinitionError}
     TOLD: ClassVar[Mapping[str, Told]] = {
         "@id": Told(NUMBER, "the number of the running domain"),
@@ -255,14 +257,14 @@ class DomainDefinition(Facts):
         default=(), metadata=parts("devices/input", Input, "tablets, mice, keyboards")
     )
     tpms: tuple[Tpm, ...] = field(
-        default=(), metadata=parts("devices/tpm", Tpm, "trusted platform modules; at most one")
+        default=(), metadata=parts("devices/tpm", Tpm, "a trusted platform module, at most one")
     )
     graphics: tuple[VncGraphics | SpiceGraphics, ...] = field(
         default=(),
         metadata=parts(
             "devices/graphics",
             {"vnc": VncGraphics, "spice": SpiceGraphics},
-            "where the screen is seen; at most one of each type",
+            "where the screen is seen, at most one of each type",
             key="@type",
         ),
     )

@@ -121,6 +121,8 @@ class Facts:
     Class attributes:
         TAG: The name of the element that errors name; "" where the element has several names.
         IS_REFUSAL: Of a choice among such classes, another word is refused as unsupported (67).
+        MADE_UP: Fields that need not be stated in the XML, though they must be made with a value.
+        MUST: Fields that must be stated in the XML, though they have a default.
         MISSING: What to raise, by the name of the field, where a fact that must be is not.
         TOLD: What a running domain's XML may have beside the facts, by place.
 
@@ -130,6 +132,8 @@ class Facts:
 
     TAG: ClassVar[str] = ""
     IS_REFUSAL: ClassVar[bool] = False
+    MADE_UP: ClassVar[frozenset[str]] = frozenset()
+    MUST: ClassVar[frozenset[str]] = frozenset()
     MISSING: ClassVar[Mapping[str, type[DefinitionError]]] = {}
     TOLD: ClassVar[Mapping[str, Told]] = {}
 

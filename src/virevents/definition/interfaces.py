@@ -135,6 +135,7 @@ class Interface(Device):
     """``<interface>``: one network card."""
 
     TAG: ClassVar[str] = "interface"
+    MADE_UP: ClassVar[frozenset[str]] = frozenset({"mac"})
 
     mac: str = field(metadata=at("mac@address", MAC, "its address; made up where none is stated"))
     network: UserNetwork | BridgeNetwork | TapNetwork = field(

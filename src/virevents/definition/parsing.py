@@ -127,11 +127,4 @@ def _read_domain(root: Element, cls: type[DomainDefinition]) -> Draft:
 
 def _finish(draft: Draft) -> DomainDefinition:
     complete(draft)
-    definition = make(draft, DomainDefinition)
-    if "os_type" not in draft.facts:  # there is one only, but libvirt wants it said
-        raise DefinitionError(
-            "<domain>: expected <os/type> in it, met none",
-            element="os/type",
-            line=draft.element.line,
-        )
-    return definition
+    return make(draft, DomainDefinition)

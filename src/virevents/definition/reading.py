@@ -126,7 +126,8 @@ def _made(value: object) -> object:
 def _require(draft: Draft, facts: Mapping[str, object]) -> None:
     table = facts_of(draft.cls)
     for each in fields(draft.cls):
-        if each.default is MISSING and each.name not in facts:
+        must = each.default is MISSING or each.name in draft.cls.MUST
+        if must and each.name not in facts:
             tag = draft.element.tag
             element = element_at(tag, table[each.name].place)
             kind = draft.cls.MISSING.get(each.name, DefinitionError)
