@@ -2,6 +2,7 @@
 import dataclasses
 import shutil
 import signal
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from virevents.cli import demo as demo_module
 from virevents.cli.demo_life import Life, make_qemu_life, make_test_life
 from virevents.clock import monotonic
 from virevents.sync import gate
+from virevents.testing.guests import AgentLine
 
 Capsys = pytest.CaptureFixture[str]
 
@@ -48,8 +50,9 @@ def test_on_a_real_guest(tmp_path: Path) -> None:
     assert (process.returncode, err) == (0, "")
     assert monotonic() - began < 20
     assert out.startswith(f"A real guest: {emulator}, on qemu:///embed?root={tmp_path}")
-    _check_output(out.splitlines(), make_qemu_life(tmp_path, emulator))
-    assert list(tmp_path.iterdir()) == [tmp_path / "rom-idle.bin"]  # which the line above wrote
+    assert list(tmp_path.iterdir()) == []
+    with AgentLine(tmp_path / "line") as line:
+        _check_output(out.splitlines(), make_qemu_life(tmp_path, emulator, line))
 
 
 @pytest.mark.slow
@@ -88,7 +91,8 @@ def test_checks_itself_an_event_that_did_not_come(
 ) -> None:
     def expects_more(folder: Path) -> Life:
         life = make_test_life(folder)
-        first = dataclasses.replace(life.acts[0], events=("started (booted)", "shutdown (guest)"))
+        told = ("started (booted) by call", "shutdown (guest)")
+        first = dataclasses.replace(life.acts[0], events=told)
         return dataclasses.replace(life, acts=(first, *life.acts[1:]))
 
     monkeypatch.setattr(demo_module, "make_test_life", expects_more)
@@ -119,10 +123,10 @@ def test_delays_nobody_or_says_so(capsys: Capsys, monkeypatch: pytest.MonkeyPatc
 
     # The fault: every callback runs on the loop thread, as all do in libvirt.
     def subscribe_directly(
-        connection: virevents.Connection, callback: object
+        connection: virevents.Connection, callback: object, *, event_id: frozenset[str]
     ) -> virevents.Subscription:
         assert callable(callback)
-        return subscribe(connection, callback, delivery="direct")
+        return subscribe(connection, callback, event_id=event_id, delivery="direct")
 
     monkeypatch.setattr(virevents.Connection, "subscribe", subscribe_directly)
     monkeypatch.setattr(gate, "refuse_to_block", lambda _: None)
@@ -132,6 +136,20 @@ def test_delays_nobody_or_says_so(capsys: Capsys, monkeypatch: pytest.MonkeyPatc
     done = run(capsys, "demo", "-c", TEST_URI)
     assert done.status == 1
     assert done.err == "virevents: demo: the slow subscriber delayed another one\n"
+
+
+def test_a_folder_that_cannot_be_used_is_said_so(
+    capsys: Capsys, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "qemu-system-x86_64").touch(mode=0o700)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    long = tmp_path / ("x" * 100)  # too long for the path of a socket
+    long.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    done = run(capsys, "demo")
+    assert done.status == 1
+    assert done.err.startswith("virevents: demo: AF_UNIX path too long")
+    assert list(long.iterdir()) == []
 
 
 def test_another_hypervisor_is_bad_usage(capsys: Capsys) -> None:

@@ -15,7 +15,7 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final, Self
 
@@ -23,20 +23,21 @@ import typer
 
 import virevents
 from virevents.cli.connecting import Connect, named_uri
-from virevents.cli.demo_life import Life, make_qemu_life, make_test_life
+from virevents.cli.demo_life import NAME, Life, make_qemu_life, make_test_life
 from virevents.cli.demo_stage import CALLBACK, SLOW, STREAM, Stage
 from virevents.cli.ends import FAILED, Fail
 from virevents.cli.printing import print_line
 from virevents.errors import OperationFailedError, VireventsError
 from virevents.model import Gap
 from virevents.sync import Gate
+from virevents.testing.guests import AgentLine
 
 __all__ = ["demo"]
 
 _EMULATOR: Final = "qemu-system-x86_64"
 
 # How long the slow subscriber sleeps on each event, in seconds.
-_SLOW: Final = 0.5
+_SLOW: Final = 0.25
 
 # How long it stays with its first event if the others do not get theirs meanwhile, in seconds.
 _SLOW_AT_MOST: Final = 5.0
@@ -44,14 +45,17 @@ _SLOW_AT_MOST: Final = 5.0
 # How long the slow subscriber's events may take at the end, in seconds.
 _PATIENCE: Final = 15.0
 
+# What the subscribers listen to.
+_HEARD: Final = frozenset({"lifecycle", "reboot", "watchdog"})
+
 
 def demo(context: typer.Context, connect: Connect = None) -> None:
     """Show a guest's life: every event as it is delivered, to whom, on which thread.
 
     On a real QEMU where qemu-system-x86_64 is installed, else, or with -c test:///default, on
     the test driver. Three subscribers listen: a callback on a thread, an asyncio stream, and a
-    callback that sleeps half a second on each event and delays nobody. The exit status is 0 when
-    all came as it should, and 1, with the reason, when not.
+    callback that sleeps a quarter of a second on each event and delays nobody. The exit status is
+    0 when all came as it should, and 1, with the reason, when not.
     """
     named = named_uri(context, connect)
     if named not in {None, "test:///default"}:
@@ -60,9 +64,10 @@ def demo(context: typer.Context, connect: Connect = None) -> None:
             param_hint="--connect",
         )
     try:
-        with tempfile.TemporaryDirectory(prefix="virevents-demo-") as folder:
-            faults = _run(_choose(named, Path(folder)))
-    except VireventsError as error:
+        with ExitStack() as stack:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="virevents-demo-"))
+            faults = _run(_choose(named, Path(folder), stack))
+    except (VireventsError, OSError) as error:
         raise Fail(f"demo: {error}") from error
     for fault in faults:
         typer.echo(f"virevents: demo: {fault}", err=True)
@@ -70,10 +75,11 @@ def demo(context: typer.Context, connect: Connect = None) -> None:
         raise typer.Exit(FAILED)
 
 
-def _choose(named: str | None, folder: Path) -> Life:
+def _choose(named: str | None, folder: Path, stack: ExitStack) -> Life:
     emulator = shutil.which(_EMULATOR) if named is None else None
     if emulator is not None:
-        life = make_qemu_life(folder, emulator)
+        line = stack.enter_context(AgentLine(folder / "line"))
+        life = make_qemu_life(folder, emulator, line)
         try:
             virevents.open(life.uri).close()
         except virevents.UnsupportedError as error:
@@ -92,7 +98,7 @@ def _run(life: Life) -> list[str]:
     over = Gate("the end of the play")
     never = Gate("the end of a pause")
 
-    def slow(event: virevents.LifecycleEvent) -> None:
+    def slow(event: virevents.DomainEvent) -> None:
         stage.delivered(SLOW, event)
         never.wait(_SLOW)
         # It stays with its first event until the others have had all of theirs. If it delayed
@@ -101,12 +107,16 @@ def _run(life: Life) -> list[str]:
             faults.append("the slow subscriber delayed another one")
 
     with virevents.open(life.uri) as connection, _Stream(life, stage) as stream:
-        quick = connection.subscribe(lambda event: stage.delivered(CALLBACK, event))
-        sleeper = connection.subscribe(slow)
+        quick = connection.subscribe(
+            lambda event: stage.delivered(CALLBACK, event), event_id=_HEARD
+        )
+        sleeper = connection.subscribe(slow, event_id=_HEARD)
         try:
             _play(connection, stage, life)
         except BaseException:
             never.open()  # who sleeps is not waited for
+            with suppress(VireventsError):  # it has ended already
+                connection.lookup(NAME).destroy()
             raise
         finally:
             over.open()
@@ -157,15 +167,21 @@ class _Stream:
     async def _listen(self) -> None:
         loop = asyncio.get_running_loop()
         async with virevents.aio.open(self._life.uri) as connection:
-            stream = connection.events()
+            stream = connection.events(event_id=_HEARD)
             self._stop = lambda: loop.call_soon_threadsafe(stream.close)
             self._ready.open()
             async for item in stream:
                 if isinstance(item, Gap):
                     continue
                 self._stage.delivered(STREAM, item)
-                if item.event is virevents.Lifecycle.UNDEFINED:
+                if _is_the_last(item):
                     return
+
+
+def _is_the_last(event: virevents.DomainEvent) -> bool:
+    if not isinstance(event, virevents.LifecycleEvent):
+        return False
+    return event.event is virevents.Lifecycle.UNDEFINED
 
 
 def _judge(stage: Stage, life: Life) -> list[str]:

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 import virevents
 from virevents.cli.ends import OutputClosed
-from virevents.cli.printing import print_line, printable
+from virevents.cli.printing import event_words, has_colour, print_line, printable
 from virevents.clock import monotonic
 from virevents.errors import OperationFailedError
 from virevents.sync import Gate
@@ -67,17 +67,17 @@ class Stage:
         """Print a line of the play."""
         print_line(f"{'':>10}  {what:<9} {threading.current_thread().name:<20} {text}")
 
-    def delivered(self, who: str, event: virevents.LifecycleEvent) -> None:
+    def delivered(self, who: str, event: virevents.DomainEvent) -> None:
         """Print a delivery, and note it."""
         since, goal, done = self._cause
         delay = (monotonic() - self._caused.setdefault(event.sequence, since)) * 1000
-        words = f"{event.event} ({event.detail})"
         thread = printable(threading.current_thread().name)
+        shown = event_words(event, with_colour=has_colour())
         with suppress(OutputClosed):  # the main thread's next line ends the program
-            print_line(f"{delay:>7.1f} ms  {who:<9} {thread:<20} #{event.sequence} {words}")
+            print_line(f"{delay:>7.1f} ms  {who:<9} {thread:<20} #{event.sequence} {shown}")
         if who != SLOW:
             self._delays.append(delay)
-        self._got[who].append(words)
+        self._got[who].append(event_words(event))
         if min(len(self._got[CALLBACK]), len(self._got[STREAM])) >= goal:
             done.open()
 

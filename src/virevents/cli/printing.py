@@ -29,7 +29,15 @@ from virevents.model import (
     gap_fields,
 )
 
-__all__ = ["as_json", "as_text", "has_colour", "print_line", "print_table", "printable"]
+__all__ = [
+    "as_json",
+    "as_text",
+    "event_words",
+    "has_colour",
+    "print_line",
+    "print_table",
+    "printable",
+]
 
 _COLOURS = {
     "started": "32",
@@ -105,14 +113,16 @@ def as_text(item: DomainEvent | Gap, *, prefix: str = "", with_time: bool = Fals
         lost = "an unknown number of" if item.count is None else str(item.count)
         return printable(f"{prefix}gap: {lost} events lost ({item.first} to {item.last})")
     time = f"{event_fields(item)['time']} " if with_time else ""
-    return f"{time}{printable(prefix + item.domain.name)}: {_words(item)}"
+    words = event_words(item, with_colour=has_colour())
+    return f"{time}{printable(prefix + item.domain.name)}: {words}"
 
 
-def _words(event: DomainEvent) -> str:
+def event_words(event: DomainEvent, *, with_colour: bool = False) -> str:
+    """Return what happened, and why, in the words that a person reads."""
     if isinstance(event, LifecycleEvent):
         word = str(event.event)
         code = _COLOURS.get(word)
-        shown = f"\x1b[{code}m{word}\x1b[0m" if code and has_colour() else word
+        shown = f"\x1b[{code}m{word}\x1b[0m" if code and with_colour else word
         return " ".join((f"{shown} ({event.detail})", *_because(event.cause)))
     own = {name: value for name, value in event_fields(event).items() if name not in _COMMON}
     facts = " ".join(f"{name}={json.dumps(value)}" for name, value in own.items())
