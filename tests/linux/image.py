@@ -41,13 +41,17 @@ _MODULES: Final = (
     "drivers/virtio/virtio_balloon",
 )
 
-# The button is the second input device: the first is the keyboard. One of its events is 24 bytes.
+# The button is one of the input devices, the keyboard another, which is never pressed. One event is
+# 24 bytes; what happens before a device is opened is lost, so all are opened before READY.
 _INIT: Final = r"""#!/bin/sh
 B=/bin/busybox
 $B mount -t proc p /proc; $B mount -t sysfs s /sys; $B mount -t devtmpfs d /dev
 for m in /m/*.ko; do $B insmod $m; done
 $B stty -F /dev/ttyS0 raw -echo
-(while :; do $B head -c 24 /dev/input/event1 > /dev/null && $B poweroff -f; done) &
+for input in /dev/input/event*; do
+  exec 3< $input
+  ($B head -c 24 <&3 > /dev/null && $B poweroff -f) &
+done
 exec < /dev/ttyS0
 echo READY > /dev/ttyS0
 while read word; do
