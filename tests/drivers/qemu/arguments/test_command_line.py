@@ -28,9 +28,11 @@ from virevents.definition import (
     BalloonModel,
     BlockSource,
     Channel,
+    CpuMode,
     Disk,
     DiskFormat,
     DomainDefinition,
+    DomainType,
     FileEnd,
     FileSource,
     LifecycleAction,
@@ -39,6 +41,7 @@ from virevents.definition import (
     SocketListen,
     SpiceGraphics,
     UnixEnd,
+    UserNetwork,
     VncGraphics,
     parse_definition,
 )
@@ -243,7 +246,7 @@ def make_kernel(folder: Path) -> Path:
 
 
 def with_own_files(definition: DomainDefinition, folder: Path) -> DomainDefinition:
-    """The same with images, kernel and firmware that are there."""
+    """The same with images, kernel and firmware that are there, and none of the host's taps."""
     disks = []
     for position, disk in enumerate(definition.disks):
         image = folder / f"disk{position}"
@@ -254,9 +257,25 @@ def with_own_files(definition: DomainDefinition, folder: Path) -> DomainDefiniti
     variables = folder / "variables"
     variables.write_bytes(bytes(64 * 1024))
     is_flash = definition.loader is not None
+    cpu, features = definition.cpu, definition.features
+    is_passed_through = cpu is not None and cpu.mode is CpuMode.HOST_PASSTHROUGH
+    if features.hyperv is not None and features.hyperv.vpindex:
+        features = replace(features, hyperv=None)
     return replace(
         definition,
         disks=tuple(disks),
+        interfaces=tuple(replace(each, network=UserNetwork()) for each in definition.interfaces),
+        serials=tuple(
+            replace(each, end=UnixEnd(path=str(folder / f"serial{at}")))
+            if isinstance(each.end, UnixEnd)
+            else each
+            for at, each in enumerate(definition.serials)
+        ),
+        tpms=(),  # refused, see test_peripherals
+        # KVM's, which is not everywhere where there is a /dev/kvm; see test_machine.
+        domain_type=DomainType.QEMU,
+        cpu=None if is_passed_through else definition.cpu,
+        features=features,
         loader=rom,
         nvram=str(variables) if is_flash else None,
         kernel=str(make_kernel(folder)) if definition.kernel is not None else None,

@@ -19,6 +19,7 @@ from virevents.definition import (
     BootDevice,
     DiskDevice,
     DomainDefinition,
+    Firmware,
     LoaderType,
     aliases,
 )
@@ -59,6 +60,9 @@ def _stated(definition: DomainDefinition) -> Iterator[tuple[str, int]]:
     for interface, name in zip(definition.interfaces, names["interfaces"], strict=True):
         if interface.boot_order is not None:
             yield name, interface.boot_order
+    for redirection, name in zip(definition.redirections, names["redirections"], strict=True):
+        if redirection.boot_order is not None:
+            yield name, redirection.boot_order
 
 
 def _first(definition: DomainDefinition, kind: BootDevice) -> str | None:
@@ -73,14 +77,10 @@ def check_boot(definition: DomainDefinition) -> None:
     """Refuse what cannot be booted.
 
     Raises:
-        UnsupportedDefinitionError: Two devices have one place, or the firmware is only described.
+        UnsupportedDefinitionError: UEFI without ACPI.
     """
-    stated = dict(_stated(definition))
-    if stated and definition.boot:
-        _refuse("boot", "per-device boot elements cannot be used together with os/boot elements")
-    if len(set(stated.values())) < len(stated):
-        _refuse("boot@order", "boot order used for more than one device")
-    if _is_flash(definition) and not definition.features.acpi:
+    is_uefi = _is_flash(definition) or definition.firmware is Firmware.EFI
+    if is_uefi and not definition.features.acpi:
         _refuse("loader", "UEFI requires ACPI on this architecture")
 
 

@@ -116,7 +116,7 @@ def _devices(definition: DomainDefinition, resources: Resources) -> Iterator[Pie
     yield from make_characters(definition, resources)
     yield from make_videos(definition)
     yield from make_sounds(definition)
-    yield from make_peripherals(definition)
+    yield from make_peripherals(definition, boot)
 
 
 def _confinement(resources: Resources) -> Iterator[str]:

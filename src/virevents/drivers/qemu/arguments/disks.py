@@ -36,7 +36,7 @@ from virevents.drivers.qemu.arguments.options import in_json
 from virevents.drivers.qemu.arguments.pci import Fit
 from virevents.drivers.qemu.arguments.pieces import PciDevice, Piece
 from virevents.drivers.qemu.arguments.usb import on_usb
-from virevents.errors import DefinitionError, UnsupportedDefinitionError
+from virevents.errors import UnsupportedDefinitionError
 from virevents.model import Json
 
 __all__ = ["check_disks", "make_disks"]
@@ -54,7 +54,6 @@ _ROUND_THE_CACHE: Final = (DiskCache.NONE, DiskCache.DIRECTSYNC)
 _WRITE_ERROR: Final[Mapping[DiskErrorPolicy, str]] = {DiskErrorPolicy.ENOSPACE: "enospc"}
 _READ_ERRORS_TOO: Final = (DiskErrorPolicy.STOP, DiskErrorPolicy.REPORT, DiskErrorPolicy.IGNORE)
 
-_REMOVABLE: Final = (DiskDevice.CDROM, DiskDevice.FLOPPY)
 _CDROM_BUSES: Final = (DiskBus.IDE, DiskBus.SATA, DiskBus.SCSI, DiskBus.USB)
 
 
@@ -62,23 +61,16 @@ def check_disks(definition: DomainDefinition) -> None:
     """Refuse disks that cannot be.
 
     Raises:
-        DefinitionError: Two have one target or one place.
-        UnsupportedDefinitionError: One asks for what does not go together.
+        UnsupportedDefinitionError: Two have one place, or one asks for what does not go together.
     """
-    targets: set[str] = set()
     places: set[str] = set()
     for disk, alias in zip(definition.disks, aliases(definition)["disks"], strict=True):
         _check(disk)
-        if disk.target in targets:
-            raise DefinitionError(
-                f"target '{disk.target}' duplicated for disk sources", element="target@dev"
-            )
         if alias in places:
             raise UnsupportedDefinitionError(
                 f"Found duplicate drive address for disk with target name '{disk.target}'",
                 element="address",
             )
-        targets.add(disk.target)
         places.add(alias)
 
 
@@ -92,8 +84,6 @@ def _check(disk: Disk) -> None:
         _refuse(
             "bus", f"disk type of '{disk.target}' does not support ejectable media", of="target"
         )
-    if disk.source.path is None and disk.device not in _REMOVABLE:
-        _refuse("file", f"expected an image for {disk.target}, met none", of="source")
     has_place = bus in {DiskBus.VIRTIO, DiskBus.USB} or disk.address is None
     if not has_place and not isinstance(disk.address, DriveAddress):
         _refuse("type", f"expected type='drive' for {disk.target}, on bus {bus}", of="address")

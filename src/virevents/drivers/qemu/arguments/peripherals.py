@@ -113,8 +113,13 @@ def _refuse(element: str, text: str) -> None:
     raise UnsupportedDefinitionError(text, element=element)
 
 
-def make_peripherals(definition: DomainDefinition) -> Iterator[Piece]:
-    """All of them."""
+def make_peripherals(definition: DomainDefinition, boot: Mapping[str, int]) -> Iterator[Piece]:
+    """All of them.
+
+    Args:
+        definition: The definition.
+        boot: The place of each device, by its alias, among those that are booted from.
+    """
     names = aliases(definition)
     for device, alias in zip(definition.inputs, names["inputs"], strict=True):
         yield from _input(definition, device, alias)
@@ -128,7 +133,7 @@ def make_peripherals(definition: DomainDefinition) -> Iterator[Piece]:
     for panic, alias in zip(definition.panics, names["panics"], strict=True):
         yield from _panic(panic, alias)
     for redirection, alias in zip(definition.redirections, names["redirections"], strict=True):
-        yield from _redirection(definition, redirection, alias)
+        yield from _redirection(definition, redirection, alias, boot.get(alias))
 
 
 def _input(definition: DomainDefinition, device: Input, alias: str) -> Iterator[Piece]:
@@ -212,9 +217,14 @@ def _panic(panic: Panic, alias: str) -> Iterator[Piece]:
 
 
 def _redirection(
-    definition: DomainDefinition, redirection: Redirection, alias: str
+    definition: DomainDefinition, redirection: Redirection, alias: str, boot: int | None
 ) -> Iterator[Piece]:
     backend = f"char{alias}"
     yield in_pairs("-chardev", "spicevmc", {"id": backend, "name": "usbredir"})
-    told: dict[str, Json] = {"driver": "usb-redir", "chardev": backend, "id": alias}
+    told: dict[str, Json] = {
+        "driver": "usb-redir",
+        "chardev": backend,
+        "id": alias,
+        "bootindex": boot,
+    }
     yield in_json("-device", {**told, **on_usb(definition, alias, redirection.address)})

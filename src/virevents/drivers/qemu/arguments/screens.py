@@ -186,12 +186,12 @@ def _spice(graphics: SpiceGraphics, ports: Mapping[str, int]) -> list[str]:
 
 
 def make_videos(definition: DomainDefinition) -> Iterator[Piece]:
-    """The graphics cards; the one that says so, or else the first, shows the boot."""
+    """The graphics cards, the first screen's first: the one that says so, or else the first."""
     named = list(zip(definition.videos, aliases(definition)["videos"], strict=True))
     cards = [(video, alias) for video, alias in named if video.model is not VideoModel.NONE]
-    first = next((at for at, (video, _) in enumerate(cards) if video.is_primary), 0)
+    cards.sort(key=lambda each: not each[0].is_primary)
     for position, (video, alias) in enumerate(cards):
-        driver = _CARD[video.model][position != first]
+        driver = _CARD[video.model][position > 0]
         yield PciDevice(
             properties={
                 "driver": driver,
