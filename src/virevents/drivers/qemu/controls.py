@@ -122,6 +122,7 @@ class Controls:
         """See ``Driver.destroy``."""
         self._estate.state.make_room()
         domain = self._estate.domains.by_uuid(uuid)
+        self._estate.tell_found(uuid)
         run = self._estate.active_run(domain)
         if graceful:
             self._destroy_gracefully(run)
