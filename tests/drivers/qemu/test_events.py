@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from virevents.definition import LifecycleAction
 from virevents.drivers.qemu.ending import Ending, Sign, Step
 from virevents.drivers.qemu.events import interpret
-from virevents.drivers.qemu.scene import Effect, Reaction, Scene
+from virevents.drivers.qemu.scene import Asked, Course, Effect, Policy, Reaction, Scene
 from virevents.drivers.qemu.transitions import STARTING_UP, find
 from virevents.model import (
     BalloonChangeEvent,
+    Cause,
     CrashedReason,
     DomainEvent,
     DomainIdentity,
@@ -22,6 +24,7 @@ from virevents.model import (
     LifecycleEvent,
     PausedReason,
     PMSuspendedReason,
+    RequestedBy,
     RTCChangeEvent,
     RunningReason,
     ShutdownReason,
@@ -33,6 +36,7 @@ from virevents.model import (
 RECORDED: Final = Path(__file__).parent / "recorded_events.json"
 DOMAIN: Final = DomainIdentity("web1", "6695eb01-f6a4-8304-79aa-97f2502e193f", 7)
 RUNNING: Final = StateAndReason(DomainState.RUNNING, RunningReason.BOOTED)
+PAUSED: Final = StateAndReason(DomainState.PAUSED, PausedReason.USER)
 ASLEEP: Final = StateAndReason(DomainState.PMSUSPENDED, PMSuspendedReason.UNKNOWN)
 OFF: Final = StateAndReason(DomainState.SHUTDOWN, ShutdownReason.UNKNOWN)
 CRASHED: Final = StateAndReason(DomainState.CRASHED, CrashedReason.PANICKED)
@@ -239,3 +243,181 @@ def test_start_first(name: str) -> None:
 def test_asleep_already_tells_only_that_it_was_told() -> None:
     assert [in_words(event) for event in effect("SUSPEND", ASLEEP).events] == ["pm-suspend"]
     assert [in_words(event) for event in effect("WAKEUP", RUNNING).events] == ["pm-wakeup"]
+
+
+def off(replay: Replay, guest: bool = True, reason: str = "guest-shutdown") -> list[str]:
+    return [in_words(event) for event in replay.hear("SHUTDOWN", guest=guest, reason=reason)]
+
+
+def causes(replay: Replay) -> list[Cause]:
+    return [event.cause for event in replay.events if isinstance(event, LifecycleEvent)]
+
+
+def test_cause_of_a_pause() -> None:
+    asked = Replay(RUNNING, asked=Asked(pause=PausedReason.SAVE))
+    asked.hear("STOP")
+    assert asked.state == (DomainState.PAUSED, PausedReason.SAVE)
+    assert causes(asked) == [Cause(RequestedBy.CALL)]
+    assert asked.scene.asked.pause is None
+    unasked = Replay(RUNNING)
+    unasked.hear("STOP")
+    assert unasked.state == (DomainState.PAUSED, PausedReason.UNKNOWN)
+    assert causes(unasked) == [Cause(RequestedBy.UNKNOWN)]
+
+
+def test_cause_of_a_resumption() -> None:
+    replay = Replay(PAUSED, asked=Asked(run=RunningReason.SAVE_CANCELED))
+    replay.hear("RESUME")
+    assert replay.state == (DomainState.RUNNING, RunningReason.SAVE_CANCELED)
+    assert causes(replay) == [Cause(RequestedBy.CALL)]
+    assert replay.scene.asked.run is None
+
+
+def test_cause_of_a_start_is_the_call() -> None:
+    replay = Replay(asked=Asked(run=RunningReason.BOOTED))
+    replay.hear("RESUME")
+    assert {cause.requested_by for cause in causes(replay)} == {RequestedBy.CALL}
+
+
+def test_cause_of_a_power_off() -> None:
+    by_guest = Replay(RUNNING)
+    assert off(by_guest) == ["shutdown guest"]
+    assert causes(by_guest) == [Cause(RequestedBy.GUEST, is_graceful=True)]
+    by_call = Replay(RUNNING, asked=Asked(power_off=True))
+    assert off(by_call) == ["shutdown guest"]
+    assert causes(by_call) == [Cause(RequestedBy.CALL, is_graceful=True)]
+
+
+@pytest.mark.parametrize(
+    ("reason", "asked", "by"),
+    [
+        ("host-signal", Asked(), RequestedBy.HOST_SIGNAL),
+        ("host-signal", Asked(destroy=True), RequestedBy.CALL),
+        ("host-qmp-quit", Asked(), RequestedBy.UNKNOWN),
+        ("host-qmp-system-reset", Asked(reset=True), RequestedBy.CALL),
+        ("host-signal", Asked(reset=True), RequestedBy.HOST_SIGNAL),
+    ],
+)
+def test_cause_of_an_end_from_outside(reason: str, asked: Asked, by: RequestedBy) -> None:
+    replay = Replay(RUNNING, asked=asked)
+    assert off(replay, guest=False, reason=reason) == ["shutdown host"]
+    assert causes(replay) == [Cause(by, is_graceful=False)]
+    assert replay.reactions == [Reaction.END]
+
+
+def test_cause_of_sleeping_and_waking() -> None:
+    replay = Replay(RUNNING, asked=Asked(sleep=True, wake_up=True))
+    replay.hear("SUSPEND")
+    replay.hear("WAKEUP")
+    assert [cause.requested_by for cause in causes(replay)] == [RequestedBy.CALL] * 2
+    replay = Replay(RUNNING)
+    replay.hear("SUSPEND")
+    replay.hear("WAKEUP")
+    assert causes(replay) == [Cause(RequestedBy.GUEST, is_graceful=True), Cause()]
+
+
+def reboot(replay: Replay) -> None:
+    """What QEMU tells while the run resets and continues it."""
+    for name in ("STOP", "SHUTDOWN", "RESET", "RESUME"):
+        replay.hear(name, guest=True)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"asked": Asked(reboot=True)},
+        {"policy": Policy(on_poweroff=LifecycleAction.RESTART)},
+    ],
+)
+def test_golden_a_power_off_that_is_a_reboot(facts: dict[str, object]) -> None:
+    replay = Replay(RUNNING, **facts)
+    assert off(replay) == []
+    courses = [replay.scene.course]
+    reboot(replay)
+    assert replay.told == ["reboot"]
+    assert replay.reactions == [Reaction.REBOOT]
+    assert replay.state == RUNNING
+    assert [*courses, replay.scene.course] == [Course.REBOOTING, Course.NORMAL]
+    assert not replay.scene.asked.reboot
+
+
+def test_golden_a_reset_that_is_to_be_the_end_ends_a_guest_that_was_asked_to_reboot() -> None:
+    replay = Replay(RUNNING, asked=Asked(reboot=True))
+    assert off(replay, reason="guest-reset") == ["shutdown guest"]
+    assert replay.reactions == [Reaction.END]
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"policy": Policy(on_poweroff=LifecycleAction.RESTART)}, []),
+        ({"asked": Asked(reboot=True)}, []),
+        ({"asked": Asked(reboot=True, destroy=True)}, ["shutdown host"]),
+        ({"course": Course.REBOOTING}, []),
+        ({"course": Course.REBOOTING, "asked": Asked(destroy=True)}, ["shutdown host"]),
+        ({"course": Course.ENDING}, []),
+    ],
+)
+def test_golden_an_end_from_outside_where_a_power_off_means_a_reboot(
+    facts: dict[str, object], words: list[str]
+) -> None:
+    assert off(Replay(RUNNING, **facts), guest=False, reason="host-signal") == words
+
+
+def test_a_silent_end_has_its_cause_all_the_same() -> None:
+    policy = Policy(on_poweroff=LifecycleAction.RESTART)
+    met = interpret(
+        {"event": "SHUTDOWN", "data": {"guest": False, "reason": "host-signal"}},
+        Scene(DOMAIN, RUNNING, 1.0, policy=policy),
+    )
+    assert met.end_cause == Cause(RequestedBy.HOST_SIGNAL, is_graceful=False)
+    assert met.sign is None
+
+
+@pytest.mark.parametrize(
+    ("action", "reactions", "is_reboot"),
+    [
+        (LifecycleAction.DESTROY, [Reaction.END], False),
+        (LifecycleAction.PRESERVE, [], False),
+        (LifecycleAction.RESTART, [Reaction.REBOOT], True),
+        (LifecycleAction.COREDUMP_DESTROY, [Reaction.DUMP_AND_END], False),
+        (LifecycleAction.COREDUMP_RESTART, [Reaction.DUMP_AND_REBOOT], True),
+    ],
+)
+def test_golden_a_panic(
+    action: LifecycleAction, reactions: list[Reaction], is_reboot: bool
+) -> None:
+    replay = Replay(RUNNING, policy=Policy(on_crash=action))
+    replay.hear("GUEST_PANICKED", action="pause")
+    replay.hear("STOP")
+    assert replay.told == ["crashed panicked"]
+    assert replay.reactions == reactions
+    assert causes(replay) == [Cause(RequestedBy.GUEST, is_graceful=False, is_reboot=is_reboot)]
+
+
+def test_golden_a_panic_that_is_rebooted() -> None:
+    replay = Replay(RUNNING, policy=Policy(on_crash=LifecycleAction.RESTART))
+    replay.hear("GUEST_PANICKED", action="pause")
+    replay.hear("STOP")
+    replay.hear("RESET")
+    asked = Asked(run=RunningReason.CRASHED, run_by=RequestedBy.GUEST)
+    replay.scene = replace(replay.scene, asked=asked)
+    replay.hear("RESUME")
+    assert replay.told == ["crashed panicked", "reboot", "resumed unpaused"]
+    assert replay.state == (DomainState.RUNNING, RunningReason.CRASHED)
+    assert causes(replay)[1] == Cause(RequestedBy.GUEST, is_reboot=True)
+
+
+def test_golden_a_watchdog_that_is_to_dump() -> None:
+    replay = Replay(RUNNING, policy=Policy(dumps_on_watchdog=True))
+    replay.hear("WATCHDOG", action="pause")
+    replay.hear("STOP")
+    assert replay.told == ["watchdog", "suspended watchdog"]
+    assert replay.reactions == [Reaction.DUMP_AND_RUN]
+
+
+def test_a_watchdogs_power_off_is_the_guests_end() -> None:
+    assert effect("WATCHDOG", action="poweroff").end_cause == Cause(
+        RequestedBy.GUEST, is_graceful=False
+    )
+    assert effect("WATCHDOG", action="reset").end_cause is None
