@@ -136,6 +136,11 @@ def _without_repeated_reboots(events: Events) -> Events:
     )
 
 
+def _without_passes_of_a_sleeper(events: Events) -> Events:
+    wakes = any(event[0] == "pmwakeup" for event in events)
+    return tuple(event for event in events if not wakes or event[0] != "migrationiteration")
+
+
 EXPLANATIONS: Final = (
     Explanation(
         "id-of-stopped",
@@ -196,6 +201,13 @@ EXPLANATIONS: Final = (
         "libvirt's own race: of the resets that one reboot makes of the machine, it tells one or "
         "two.",
         without=_without_repeated_reboots,
+    ),
+    Explanation(
+        "passes-of-a-sleeper",
+        "guests",
+        "QEMU's own race: it wakes a sleeping guest for its migration to end, and tells of the "
+        "wakeup and of the last pass from two threads.",
+        without=_without_passes_of_a_sleeper,
     ),
 )
 """Every difference that is meant."""

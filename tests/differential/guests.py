@@ -7,6 +7,9 @@ that is about to power off, reboot or crash does not; whoever shuts down is wait
 command goes through libvirt's monitor and a call through its daemon, behind whatever was told
 before. Ours has no such way behind, so it is given time to tell what libvirt told.
 
+Our core dump is the kind that libvirt makes when it is asked for the memory only: an ELF file. The
+other kind, a migration stream like that of a save, we do not have; so libvirt is asked for that.
+
 Confined to the thread that makes them, but for the events, which have a lock of their own.
 """
 
@@ -244,7 +247,8 @@ class StockGuests(_Guests):
             self._ask("open", self._uri, on="owner")
             self._has_owner = True
         on = "owner" if is_owned else "main"
-        answer = self._ask(call.verb, *call.arguments, on=on, flags=call.flags)
+        kind = ("memory_only",) if call.verb == "core_dump" else ()
+        answer = self._ask(call.verb, *call.arguments, on=on, flags=(*call.flags, *kind))
         return answer.code, answer.text, answer.result
 
     def hang_up(self) -> None:

@@ -38,6 +38,8 @@ _STOPPED: Final = ("lifecycle", "web1", -1, (5, 2))
 _CRASHED: Final = ("lifecycle", "web1", 1, (8, 0))
 _PAUSED: Final = ("lifecycle", "web1", 1, (3, 0))
 _REBOOT: Final = ("reboot", "web1", 1, ())
+_PASS: Final = ("migrationiteration", "web1", 1, (2,))
+_WAKEUP: Final = ("pmwakeup", "web1", 1, (0,))
 _CUT_OFF: Final = ("controlerror", "web1", 1, ())
 
 # What two plays of one story on libvirt itself told after the same step.
@@ -45,6 +47,7 @@ _SEEN: Final = {
     "pause-before-panic": ((_PAUSED, _CRASHED, _STOPPED), (_CRASHED, _STOPPED)),
     "last-words": ((_STOPPED,), (_CUT_OFF, _STOPPED)),
     "reboots-counted": ((_REBOOT,), (_REBOOT, _REBOOT)),
+    "passes-of-a-sleeper": ((_PASS, _PASS, _WAKEUP), (_PASS, _WAKEUP, _PASS)),
 }
 
 
