@@ -80,23 +80,39 @@ class _Told:
 
 
 class _Guest:
-    """A running Linux guest: its domain, what is told of it, and its serial line."""
+    """A running Linux guest: its domain, what is told of it, and its serial line.
+
+    The line is read all the time: a guest that writes to one that nobody reads soon stands still.
+    """
 
     def __init__(self, domain: Domain, told: _Told, serial: socket.socket) -> None:
         self.domain: Final = domain
         self.told: Final = told
         self._serial: Final = serial
+        self._changed = threading.Condition()
         self._received = b""
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
 
     def wait_for(self, word: str) -> None:
-        while word.encode() not in self._received:
-            data = self._serial.recv(4096)
-            assert data, f"the serial line ended before {word}"
-            self._received += data
-        self._received = self._received.partition(word.encode())[2]
+        """Wait until the guest writes *word*, after what was waited for before."""
+        wanted = word.encode()
+        with self._changed:
+            assert self._changed.wait_for(lambda: wanted in self._received, _PATIENCE), word
+            self._received = self._received.partition(wanted)[2]
 
     def do(self, word: str) -> None:
         self._serial.sendall(word.encode() + b"\n")
+
+    def close(self) -> None:
+        self._serial.shutdown(socket.SHUT_RDWR)
+        self._reader.join()
+
+    def _read(self) -> None:
+        while data := self._serial.recv(4096):
+            with self._changed:
+                self._received += data
+                self._changed.notify_all()
 
 
 def _xml(guest: LinuxGuest, serial: Path, *, panic: int, devices: str, on_crash: str) -> str:
@@ -137,16 +153,16 @@ def _booted(
         socket.socket(socket.AF_UNIX) as serial,
     ):
         domain = connection.create(xml)
+        serial.connect(str(path))
+        running = _Guest(domain, told, serial)
         try:
-            serial.settimeout(_PATIENCE)
-            serial.connect(str(path))
-            running = _Guest(domain, told, serial)
             told.wait_for(*_START)
             running.wait_for("READY")
             yield running
         finally:
-            if connection.list(active=True):
-                domain.destroy()
+            running.close()
+            for left in connection.list(active=True):
+                left.destroy()
 
 
 def test_it_obeys_the_power_button(guest: LinuxGuest, tmp_path: Path) -> None:
