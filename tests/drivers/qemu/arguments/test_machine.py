@@ -10,6 +10,7 @@ from virevents.definition import (
     Clock,
     ClockOffset,
     Cpu,
+    CpuCheck,
     CpuFeature,
     CpuMode,
     DomainDefinition,
@@ -145,6 +146,7 @@ def test_shown_by_qemu_each_processor(mode: CpuMode | None, tmp_path: Path) -> N
         (DEFINITION, "qemu64", {}),
         (cpu(mode=CpuMode.CUSTOM, model="Nehalem"), "Nehalem", {}),
         (cpu(mode=CpuMode.MAXIMUM), "max", {}),
+        (cpu(model="Nehalem", check=CpuCheck.FULL), "Nehalem", {"enforce": "on"}),
         (cpu(mode=CpuMode.HOST_MODEL), "max", {}),
         (replace(cpu(mode=CpuMode.HOST_MODEL), domain_type=DomainType.KVM), "host", {}),
         (

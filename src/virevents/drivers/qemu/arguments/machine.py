@@ -18,6 +18,7 @@ from typing import Final
 from virevents.definition import (
     Clock,
     Cpu,
+    CpuCheck,
     CpuMode,
     DomainDefinition,
     DomainType,
@@ -169,6 +170,8 @@ def _cpu_features(definition: DomainDefinition) -> dict[str, bool | int | str | 
     if features.kvm_hidden:
         told["kvm"] = False
     told["pmu"] = features.pmu
+    if cpu.check is CpuCheck.FULL:
+        told["enforce"] = True  # QEMU ends where it lacks one of them
     return told
 
 
