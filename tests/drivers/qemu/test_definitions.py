@@ -57,6 +57,15 @@ def test_durable_every_change(tmp_path: Path) -> None:
         assert not web.driver.is_autostarted(uuid)
 
 
+def test_what_was_defined_before_is_updated_as_libvirts(web: Bench) -> None:
+    uuid = web.define()
+    web.driver.start(uuid)
+    web.driver.undefine(uuid)
+    web.define()
+    wanted = ["defined added", *START, "undefined removed", "defined updated"]
+    assert web.told.wait_for(*wanted) == wanted
+
+
 def test_whole_or_not_define(web: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     uuid = web.define()
     with monkeypatch.context() as patch:

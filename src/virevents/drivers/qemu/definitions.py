@@ -79,8 +79,9 @@ class Definitions:
             with disk(f"could not write the definition of {definition.name}"):
                 estate.directory.save(definition)
             with domain.lock:
-                is_update = domain.is_persistent and not is_new
-                domain.is_persistent = True
+                # As libvirt: also what was undefined while it runs is updated.
+                is_update = domain.was_defined and not is_new
+                domain.is_persistent = domain.was_defined = True
                 domain.next_definition = definition
                 if not domain.is_active:
                     domain.set_definition_locked(definition)

@@ -73,6 +73,7 @@ class LivingDomain(DomainObject):
     def __init__(self, definition: DomainDefinition, *, is_persistent: bool) -> None:
         super().__init__(definition, _OFF, is_persistent=is_persistent)
         self.next_definition = definition  # guarded by lock
+        self.was_defined = is_persistent  # guarded by lock; also if it was undefined since
         # What tells what was found when the directory was opened, and all that came after it;
         # None when nothing is held back.
         self._held_back: list[Callable[[], None]] | None = None  # guarded by lock
