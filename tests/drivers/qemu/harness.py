@@ -65,10 +65,12 @@ class Told:
 class Bench:
     """A driver, opened, its directory and what it told."""
 
-    def __init__(self, root: Path, loop: LoopThread, *, listens: bool = True) -> None:
+    def __init__(
+        self, root: Path, loop: LoopThread, *, listens: bool = True, parameters: str = ""
+    ) -> None:
         self.root = root
         self.told = Told()
-        uri = QEMU.resolve(ConnectionUri.parse(f"qemu:///embed?root={root}"))
+        uri = QEMU.resolve(ConnectionUri.parse(f"qemu:///embed?root={root}{parameters}"))
         self.driver: Driver = QEMU.open(uri, DriverContext(loop.loop, SYSTEM_CLOCK))
         if listens:
             self.listen()
@@ -135,9 +137,9 @@ def name_of(pid: int) -> str:
 
 
 @contextmanager
-def bench(root: Path) -> Iterator[Bench]:
+def bench(root: Path, parameters: str = "") -> Iterator[Bench]:
     """Open a driver on *root*; end all of it, and see that nothing is left."""
-    with one_process(root) as made:
+    with one_process(root, parameters=parameters) as made:
         try:
             yield made
         finally:
@@ -148,12 +150,12 @@ def bench(root: Path) -> Iterator[Bench]:
 
 
 @contextmanager
-def one_process(root: Path, *, listens: bool = True) -> Iterator[Bench]:
+def one_process(root: Path, *, listens: bool = True, parameters: str = "") -> Iterator[Bench]:
     """Open a driver on *root* and close it, as one process of several does: what runs goes on."""
     loop = LoopThread()
     loop.start()
     try:
-        made = Bench(root, loop, listens=listens)
+        made = Bench(root, loop, listens=listens, parameters=parameters)
         try:
             yield made
         finally:
