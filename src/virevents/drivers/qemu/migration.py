@@ -10,22 +10,23 @@ Confined to the loop thread; `job_parameters` is a pure function.
 Invariants, each with a test of its name in ``tests/drivers/qemu/test_migration.py``:
     whole_state   what was written by `save_to` is read by `load_from`
     says_why      a migration that fails raises QEMU's own words
+    breaks_off    after `break_off` a QEMU neither saves nor dumps, whatever it did
     never_hangs   a QEMU that answers no more ends the wait with an error, however long it takes
     as_libvirt    the statistics have libvirt's names and units
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Final, Protocol
 
 from virevents.drivers.qemu.listening import Listening
 from virevents.errors import MonitorTimeoutError, OperationFailedError
 from virevents.model import Json, ParamValue, TypedParams
 
-__all__ = ["DUMP", "SAVE", "Monitored", "job_parameters", "load_from", "save_to"]
+__all__ = ["SAVE", "Monitored", "break_off", "job_parameters", "load_from", "save_to"]
 
-# virDomainJobOperation, the number in a job's statistics.
+# virDomainJobOperation, the number in a job's statistics; a dump of memory alone tells of none.
 SAVE: Final = 2
-DUMP: Final = 8
 
 _NAME: Final = "virevents-state"
 # A disk takes what it takes: QEMU's default of 128 MiB/s is meant for networks. What libvirt sets.
@@ -35,6 +36,7 @@ _SILENCE_MAX: Final = 10.0
 _BITS_IN_BYTE: Final = 8
 _MEGA: Final = 1_000_000
 
+_GOES_ON: Final = frozenset({"active", "cancelling"})
 _OVER: Final = frozenset({"completed", "failed", "cancelled"})
 
 
@@ -86,13 +88,23 @@ async def load_from(run: Monitored, descriptor: int) -> None:
         await _end_of(run, heard)
 
 
-async def cancel(run: Monitored) -> None:
-    """Break off a migration that nobody waits for any more; nothing happens when there is none.
+async def break_off(run: Monitored) -> None:
+    """End what a driver began that is no more: cancel its save, wait for the end of its dump.
+
+    Nothing happens when there is neither. The processors can be let run afterwards.
 
     Raises:
         MonitorError: QEMU went away, or hangs.
     """
-    await run.execute("migrate_cancel")
+    with run.listen("MIGRATION", "DUMP_COMPLETED") as heard:
+        await run.execute("migrate_cancel")
+        while not _GOES_ON.isdisjoint(await _both(run)):
+            with suppress(MonitorTimeoutError):  # then it is asked again
+                await heard.next(within=_SILENCE_MAX)
+
+
+async def _both(run: Monitored) -> tuple[object, object]:
+    return _status(await run.execute("query-migrate")), _status(await run.execute("query-dump"))
 
 
 async def _tell_of_events(run: Monitored) -> None:
@@ -133,7 +145,7 @@ def job_parameters(statistics: Mapping[str, Json], operation: int, elapsed_ms: i
 
     Args:
         statistics: What ``query-migrate`` returned.
-        operation: What it was for, `SAVE` or `DUMP`.
+        operation: What it was for, `SAVE`.
         elapsed_ms: How long the whole job took.
     """
     memory = statistics.get("ram")

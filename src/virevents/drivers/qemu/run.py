@@ -23,7 +23,7 @@ import logging
 import socket
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from virevents.definition import DomainDefinition
 from virevents.dispatch import EventState
@@ -36,6 +36,7 @@ from virevents.drivers.qemu.ending import Sign
 from virevents.drivers.qemu.launching import Attached
 from virevents.drivers.qemu.life import Life, LivingDomain
 from virevents.drivers.qemu.listening import Listeners, Listening
+from virevents.drivers.qemu.migration import break_off
 from virevents.drivers.qemu.monitor import Monitor
 from virevents.drivers.qemu.scene import Course, Effect, Reaction
 from virevents.drivers.qemu.sweeping import Sweeper
@@ -60,6 +61,8 @@ _log: Final = logging.getLogger("virevents.drivers.qemu")
 
 # How long QEMU may take to say its greeting; a loaded machine loads it slowly.
 _GREETING_WITHIN: Final = 30.0
+# Where a domain stands of whose start nobody was told.
+_NEVER_UP: Final = frozenset({Phase.STARTING, Phase.OFF})
 _DESTROYED: Final = Cause(RequestedBy.CALL, is_graceful=False)
 _SAVED: Final = Cause(RequestedBy.CALL, is_graceful=True)
 
@@ -131,8 +134,11 @@ class Startup:
     """
 
     is_paused: bool = False
-    incoming: Callable[["QemuRun"], Coroutine[object, object, None]] | None = None
+    incoming: "Incoming | None" = None
     suspended: SuspendedDetail = SuspendedDetail.PAUSED
+
+
+Incoming: TypeAlias = Callable[["QemuRun"], Coroutine[object, object, None]]
 
 
 class QemuRun:
@@ -191,7 +197,8 @@ class QemuRun:
             await self._begin(startup)
             is_up = True
         except MonitorError:
-            is_up = self.life.phase is not Phase.STARTING
+            # Its end may have been concluded before this is heard.
+            is_up = self.verdict is not None or self.life.phase not in _NEVER_UP
             if not is_up:
                 raise
         finally:
@@ -212,7 +219,7 @@ class QemuRun:
         for command, arguments in settings_of(self.definition, is_incoming=is_incoming):
             await self.execute(command, arguments)
         if startup.incoming is not None:
-            await startup.incoming(self)
+            await self._read_state(startup.incoming)
             life.happen(Happening.RESTORED)
             if not startup.is_paused:
                 await self.cont(RunningReason.RESTORED)
@@ -224,6 +231,14 @@ class QemuRun:
             life.happen(Happening.STARTED_PAUSED)
         else:
             await self.cont(RunningReason.BOOTED)
+
+    async def _read_state(self, incoming: "Incoming") -> None:
+        """A QEMU that cannot read a state ends, and that is told as a monitor's loss is."""
+        try:
+            await incoming(self)
+        except MonitorError:
+            self.life.tell_control_error()
+            raise
 
     def take_up(self) -> "asyncio.Task[None]":
         """Begin to take up a QEMU that ran on without a driver.
@@ -263,10 +278,11 @@ class QemuRun:
 
     async def _find_out(self) -> None:
         """Tell what changed meanwhile."""
-        timeout = self._host.answer_within
-        answer = await self._monitor.execute("query-status", timeout=timeout)
-        status = answer.get("status") if isinstance(answer, dict) else None
         is_interrupted = self.life.is_interrupted
+        if is_interrupted:
+            await break_off(self)
+        answer = await self.execute("query-status")
+        status = answer.get("status") if isinstance(answer, dict) else None
         effect = self.life.find_out(str(status))
         self._act(effect)
         if is_interrupted and effect.state is None:

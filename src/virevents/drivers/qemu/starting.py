@@ -38,6 +38,7 @@ __all__ = ["Starting"]
 
 # How long a killed QEMU may take to be gone.
 _GONE_WITHIN: Final = 15.0
+_STATE_READ_WITHIN: Final = 86400.0
 
 
 class Starting:
@@ -146,7 +147,10 @@ class Starting:
         name = launched.definition.name
         try:
             self._estate.on_loop(
-                lambda: run.boot(launched.monitor, startup), f"the start of domain {name}"
+                lambda: run.boot(launched.monitor, startup),
+                f"the start of domain {name}",
+                # A state takes as long as it is large; a QEMU that hangs ends the wait for it.
+                within=None if startup.incoming is None else _STATE_READ_WITHIN,
             )
         except LoopStoppedError:
             launched.process.abandon()
