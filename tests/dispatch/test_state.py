@@ -4,6 +4,7 @@
 import gc
 import threading
 import weakref
+from collections import deque
 from collections.abc import Iterator, Sequence
 
 import pytest
@@ -312,6 +313,45 @@ def test_silent_when_closed_by_a_callback_amid_a_flush(state: EventState, loop: 
     loop.turn_until_idle()
     assert (first.sequences, second.sequences) == ([1], [])
     assert (first.releases, second.releases) == (1, 1)
+
+
+def test_waits_to_be_heard(state: EventState, loop: ManualLoop) -> None:
+    """What waits runs once, and what it pushes reaches the callback that it waited for."""
+    told: list[str] = []
+
+    def tell() -> None:
+        told.append("told")
+        state.push(suspended())
+
+    state.when_heard(tell)
+    loop.turn_until_idle()
+    assert told == []
+    first, second = Listener(), Listener()
+    _register(state, first)
+    _register(state, second)
+    loop.turn_until_idle()
+    assert told == ["told"]
+    assert (first.sequences, second.sequences) == ([1], [])
+    state.when_heard(tell)  # somebody listens already
+    loop.turn_until_idle()
+    assert told == ["told", "told"]
+    assert (first.sequences, second.sequences) == ([1, 2], [2])
+
+
+def test_waits_to_be_heard_once_when_another_thread_was_faster(state: EventState) -> None:
+    told: list[str] = []
+
+    class Emptied(deque[object]):
+        """Another thread takes what is there between the look and the step."""
+
+        def popleft(self) -> object:
+            self.clear()
+            return super().popleft()
+
+    state._unheard = Emptied([object()])  # type: ignore[misc,assignment]
+    _register(state, Listener())
+    assert told == []
+    assert not state._unheard
 
 
 def test_closing_is_idempotent_and_refuses_events_and_callbacks(state: EventState) -> None:

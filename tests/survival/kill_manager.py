@@ -37,7 +37,9 @@ from virevents.drivers.qemu.told import Note
 from virevents.errors import VireventsError
 
 REPOSITORY: Final = Path(__file__).parents[2]
-LONGEST_LIFE: Final = 1.4  # seconds; opening takes about half a second of it
+# Seconds; opening takes about half of the first.
+LONGEST_OPENING: Final = 1.2
+LONGEST_WORK: Final = 0.8
 PATIENCE: Final = 60.0
 
 # What each event leads to, and from where it may come. A start tells RESUMED before STARTED.
@@ -114,39 +116,46 @@ def _state_on_record(record: Record) -> str:
     return str(record.told.state.state)
 
 
-def lines_of(manager: "subprocess.Popen[bytes]", deadline: float) -> Iterator[dict[str, object]]:
-    """What the manager says until *deadline*, when it is killed, and what it had said by then."""
-    assert manager.stdout is not None
-    descriptor, rest = manager.stdout.fileno(), b""
-    poll = select.poll()
-    poll.register(descriptor, select.POLLIN)
-    is_killed = False
-    while True:
-        left_ms = max(0.0, deadline - monotonic()) * 1000
-        if not is_killed and not poll.poll(left_ms):
-            manager.send_signal(signal.SIGKILL)
-            is_killed = True
-        chunk = os.read(descriptor, 1 << 16)
-        if not chunk:
-            return
-        *whole, rest = (rest + chunk).split(b"\n")
-        for text in whole:
-            yield json.loads(text)
-        if not is_killed and monotonic() > deadline:
-            manager.send_signal(signal.SIGKILL)
-            is_killed = True
+class Lines:
+    """What a manager says until *deadline*, when it is killed, and what it had said by then."""
+
+    def __init__(self, manager: "subprocess.Popen[bytes]", deadline: float) -> None:
+        self.deadline = deadline
+        self._manager = manager
+
+    def read(self) -> Iterator[dict[str, object]]:
+        assert self._manager.stdout is not None
+        descriptor, rest = self._manager.stdout.fileno(), b""
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        is_killed = False
+        while True:
+            left_ms = max(0.0, self.deadline - monotonic()) * 1000
+            if not is_killed and (not left_ms or not poll.poll(left_ms)):
+                self._manager.send_signal(signal.SIGKILL)
+                is_killed = True
+            chunk = os.read(descriptor, 1 << 16)
+            if not chunk:
+                return
+            *whole, rest = (rest + chunk).split(b"\n")
+            for text in whole:
+                yield json.loads(text)
 
 
 def play(root: Path, ledger: Ledger, chance: random.Random) -> None:
     """One round: manage, kill, look at what is left."""
     arguments = [sys.executable, "-m", "tests.survival.manager", str(root), str(chance.random())]
-    deadline = monotonic() + chance.uniform(0.1, LONGEST_LIFE)
+    # As likely as not it is killed while it opens the directory, or some time after.
+    is_early, work = chance.random() < 0.4, chance.uniform(0.0, LONGEST_WORK)
+    life = chance.uniform(0.1, LONGEST_OPENING) if is_early else PATIENCE
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, cwd=REPOSITORY) as manager:
-        for line in lines_of(manager, deadline):
+        lines = Lines(manager, monotonic() + life)
+        for line in lines.read():
             if "ready" in line:
                 ledger.counts["managers ready"] += 1
                 ledger.ready(line["ready"])  # type: ignore[arg-type]
                 check_orphans(root, ledger)
+                lines.deadline = min(lines.deadline, monotonic() + work)
             else:
                 ledger.take(line)
     if manager.returncode != -signal.SIGKILL:

@@ -11,6 +11,7 @@ from typing import Final
 import pytest
 
 from virevents.definition import DomainDefinition, DomainType
+from virevents.drivers.qemu import directory as directory_module
 from virevents.drivers.qemu.directory import DomainDirectory
 from virevents.errors import OpenError
 
@@ -116,3 +117,43 @@ def test_a_lock_that_is_a_link_is_refused(tmp_path: Path) -> None:
     (tmp_path / "lock").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(OSError, match="symbolic link"):
         DomainDirectory(tmp_path)
+
+
+def test_runs_are_listed_by_their_ids(tmp_path: Path) -> None:
+    with closing(DomainDirectory(tmp_path)) as directory:
+        for name in ("12", "2", "007", "x", "-1"):
+            (tmp_path / "run" / name).mkdir()
+        assert [folder.domain_id for folder in directory.run_folders()] == [2, 12]
+        assert directory.run_folder(12).path == tmp_path / "run" / "12"
+
+
+def test_once_a_boot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def is_first() -> bool:
+        with closing(DomainDirectory(tmp_path)) as directory:
+            return directory.is_first_since_boot
+
+    assert [is_first(), is_first()] == [True, False]
+    monkeypatch.setattr(directory_module, "this_boot", lambda: "another")
+    assert [is_first(), is_first()] == [True, False]
+    (tmp_path / "boot").write_bytes(b"\xff")
+    assert [is_first(), is_first()] == [True, False]
+
+
+def test_private(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    with closing(DomainDirectory(root)) as directory:
+        directory.save(DEFINITION)
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in [root, *root.iterdir()]}
+    assert {modes[name] for name in ("root", "domains", "run", "log")} == {0o700}
+    assert {modes[name] for name in ("lock", "boot")} == {0o600}
+    definition = root / "domains" / f"{DEFINITION.uuid}.xml"
+    assert stat.S_IMODE(definition.stat().st_mode) == 0o600
+
+
+def test_private_or_refused(tmp_path: Path) -> None:
+    """Who can rename what is in it decides what we run."""
+    root = tmp_path / "root"
+    root.mkdir()
+    root.chmod(0o777)
+    with pytest.raises(OpenError, match="others cannot write to, met drwxrwxrwx"):
+        DomainDirectory(root)

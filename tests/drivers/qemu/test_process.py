@@ -12,7 +12,14 @@ from typing import Final
 import pytest
 import uvloop
 
-from virevents.drivers.qemu.process import QemuProcess, describe_exit, log_tail, spawn
+from virevents.drivers.qemu.process import (
+    QemuProcess,
+    describe_exit,
+    find,
+    find_marked,
+    log_tail,
+    spawn,
+)
 from virevents.errors import OperationFailedError
 
 PATIENCE: Final = 10.0
@@ -161,3 +168,87 @@ def test_a_log_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
 )
 def test_an_exit_has_words(status: int | None, words: str) -> None:
     assert describe_exit(status).startswith(words)
+
+
+def test_found_again(tmp_path: Path, loop_factory: Loop) -> None:
+    # Its mark is there a moment after its start, when it has become what it is to be.
+    is_up, says_up = os.pipe()
+    script = f"echo up >/proc/self/fd/{says_up}; exec sleep 60"
+    arguments = [SHELL, "-c", script]
+    process = spawn(arguments, descriptors=[says_up], log=tmp_path / "log", mark="a/run/1")
+    os.close(says_up)
+    assert os.read(is_up, 3) == b"up\n"
+    os.close(is_up)
+    assert find(process.pid, process.start_time + 1) is None
+    assert find_marked("a/run/2") is None
+    for found in (find(process.pid, process.start_time), find_marked("a/run/1")):
+        assert found is not None
+        assert (found.pid, found.start_time) == (process.pid, process.start_time)
+        found.forget()
+    process.forget()
+    again = find(process.pid, process.start_time)
+    assert again is not None
+    assert exits_of(again, loop_factory, signal.SIGKILL) == [-signal.SIGKILL]
+    assert not is_a_child_left()
+    assert find(process.pid, process.start_time) is None
+
+
+def test_zombie_is_gone(tmp_path: Path) -> None:
+    """One that is our child is reaped as well; nobody else will."""
+    process = spawn(["/bin/true"], descriptors=(), log=tmp_path / "log", mark="z/run/1")
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert find_marked("z/run/1") is None
+    assert find(process.pid, process.start_time) is None
+    assert not is_a_child_left()
+    process.abandon()
+
+
+def test_reaped_when_it_was_let_go(tmp_path: Path, loop_factory: Loop) -> None:
+    """Nobody watches it any more: the next process that is begun has it reaped."""
+    process = spawn(["/bin/sleep", "60"], descriptors=(), log=tmp_path / "log")
+
+    async def let_go() -> None:
+        process.watch(lambda _status: pytest.fail("told"))
+        process.let_go()
+        process.let_go()
+
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(let_go())
+    spawn(["/bin/true"], descriptors=(), log=tmp_path / "log").abandon()
+    assert is_a_child_left()
+    os.kill(process.pid, signal.SIGKILL)
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    spawn(["/bin/true"], descriptors=(), log=tmp_path / "log").abandon()
+    assert not is_a_child_left()
+
+
+def test_told_once_of_somebody_elses_child(tmp_path: Path, loop_factory: Loop) -> None:
+    """The starter is gone, and nobody may ever reap it: its pidfd tells all the same."""
+    script = "sleep 60 >/dev/null 2>&1 & echo $!"
+    log = tmp_path / "log"
+    parent = spawn([SHELL, "-c", script], descriptors=(), log=log)
+    assert exits_of(parent, loop_factory) == [0]
+    pid = int(log.read_text())
+    stat = Path(f"/proc/{pid}/stat").read_text()
+    process = find(pid, int(stat.rpartition(")")[2].split()[19]))
+    assert process is not None
+    assert exits_of(process, loop_factory, signal.SIGKILL) == [None]
+    assert find(pid, process.start_time) is None
+
+
+def test_confined(tmp_path: Path) -> None:
+    """Its files are its own, it leaves no core; the other limits are in test_confinement.py."""
+    log = tmp_path / "log"
+    process = spawn([SHELL, "-c", "umask; ulimit -c; pwd"], descriptors=(), log=log)
+    assert exits_of(process, asyncio.SelectorEventLoop) == [0]
+    umask, core, folder = log.read_text().split()
+    assert (umask, core, folder) == ("0077", "0", "/")
+
+
+def test_the_log_before_is_kept(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    for words in ("first", "second", "third"):
+        process = spawn(["/bin/echo", words], descriptors=(), log=log)
+        exits_of(process, asyncio.SelectorEventLoop)
+    assert log.read_text() == "third\n"
+    assert (tmp_path / "log.old").read_text() == "second\n"

@@ -53,6 +53,10 @@ _START_TIME_FIELD: Final = 19
 
 _MARK: Final = "VIREVENTS_RUN"
 
+# Another user's process is not ours to limit, not even as root without a capability: it limits
+# itself, then becomes QEMU.
+_NO_CORE: Final = ("/bin/sh", "-c", 'ulimit -c 0 && exec "$@"', "sh")
+
 # Children that nobody watches any more, by number: reaped when the next process is begun.
 # Not guarded: whoever pops a number, in one step, is the only one to wait for it.
 _left_running: Final[dict[int, None]] = {}
@@ -250,7 +254,7 @@ def spawn(
         # With a user to become, subprocess forks, which copies our page tables; else it uses
         # vfork, which does not.
         child = subprocess.Popen(
-            list(arguments),
+            [*(_NO_CORE if identity is not None else ()), *arguments],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -274,7 +278,8 @@ def _taken_over(child: "subprocess.Popen[bytes]", confinement: Confinement) -> Q
     """The process that *child* is, confined; ours to reap, where Popen would go by the number."""
     try:
         with suppress(ProcessLookupError):  # it may be over already
-            resource.prlimit(child.pid, resource.RLIMIT_CORE, (0, 0))
+            if confinement.identity is None:
+                resource.prlimit(child.pid, resource.RLIMIT_CORE, (0, 0))
             confinement.join(child.pid)
         process = QemuProcess(child.pid, os.pidfd_open(child.pid), _start_time(child.pid) or 0)
     except OSError as error:
