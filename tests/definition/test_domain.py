@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The facts of a definition."""
 
+from collections.abc import Callable
 from dataclasses import FrozenInstanceError, replace
 
 import pytest
@@ -9,10 +10,22 @@ from tests.definition.samples import LEAST, UUID
 from virevents.definition import (
     MEMORY_KIB_MAX,
     VCPUS_MAX,
+    Boot,
+    BootDevice,
+    BuiltinRandom,
+    Controller,
+    ControllerKind,
+    ControllerModel,
+    Disk,
     DomainDefinition,
+    FileSource,
+    Interface,
     LifecycleAction,
     OSType,
-    check_name,
+    Rng,
+    RngModel,
+    Serial,
+    UserNetwork,
 )
 from virevents.errors import DefinitionError
 from virevents.model import DomainIdentity
@@ -78,14 +91,48 @@ def test_it_is_a_source_of_identity() -> None:
     assert DomainIdentity.from_definition(definition) == DomainIdentity("web1", UUID, -1)
 
 
-@pytest.mark.parametrize("name", ["a", " a ", "-", "a b", "é", "日本", "...", ".a", "a" * 300])
-def test_names_that_may_be(name: str) -> None:
-    assert check_name(name) == name
+_DISK = Disk(target="vda", source=FileSource(path="/a"))
+_CARD = Interface(mac="52:54:00:00:00:01", network=UserNetwork(), boot_order=1)
+_USB = Controller(kind=ControllerKind.USB, index=0)
 
 
 @pytest.mark.parametrize(
-    "name", ["", " ", "\t", "a/b", "/", ".", "..", "a\nb", "a\x7f", "a\x85", "\ud800", "\uffff"]
+    ("wrong", "element", "code"),
+    [
+        (lambda: replace(LEAST, vcpus=2, current_vcpus=3), "vcpu@current", 67),
+        (lambda: replace(LEAST, disks=(_DISK, _DISK)), "target@dev", 27),
+        (lambda: replace(LEAST, controllers=(_USB, _USB)), "controller@index", 27),
+        (
+            lambda: replace(LEAST, serials=(Serial(alias="ua-a"),), rngs=(_rng("ua-a"),)),
+            "alias@name",
+            27,
+        ),
+        (
+            lambda: replace(LEAST, disks=(replace(_DISK, boot_order=1),), interfaces=(_CARD,)),
+            "boot@order",
+            67,
+        ),
+        (
+            lambda: replace(LEAST, interfaces=(_CARD,), boot=(Boot(device=BootDevice.DISK),)),
+            "boot@order",
+            67,
+        ),
+    ],
 )
-def test_names_that_may_not(name: str) -> None:
-    with pytest.raises(ValueError, match="expected"):
-        check_name(name)
+def test_what_devices_ask_of_one_another(
+    wrong: Callable[[], object], element: str, code: int
+) -> None:
+    with pytest.raises(DefinitionError, match=f"^<{element}>: expected .*, met") as met:
+        wrong()
+    assert (met.value.element, met.value.code) == (element, code)
+
+
+def _rng(alias: str) -> Rng:
+    return Rng(model=RngModel.VIRTIO, backend=BuiltinRandom(), alias=alias)
+
+
+def test_companions_share_an_index() -> None:
+    ehci = replace(_USB, model=ControllerModel.ICH9_EHCI1)
+    slow = [ControllerModel.ICH9_UHCI1, ControllerModel.ICH9_UHCI2]
+    controllers = (ehci, *(replace(_USB, model=model) for model in slow))
+    assert replace(LEAST, controllers=controllers).controllers == controllers

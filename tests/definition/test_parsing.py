@@ -4,10 +4,11 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.definition.samples import LEAST, definitions, least_xml
+from tests.definition.samples import LEAST, least_xml
+from tests.definition.strategies import definitions
 from virevents.definition import (
     DomainDefinition,
     NodeDomain,
@@ -32,11 +33,13 @@ def test_least() -> None:
     assert parse_definition(least_xml().encode()) == LEAST
 
 
+@settings(max_examples=25)
 @given(definitions(), st.none() | st.integers(1, 10**6))
 def test_round_trip(definition: DomainDefinition, running_id: int | None) -> None:
     assert parse_definition(to_xml(definition, id=running_id)) == definition
 
 
+@settings(max_examples=25)
 @given(definitions(), _CUTS)
 def test_two_ends(definition: DomainDefinition, cut: tuple[int, int, str]) -> None:
     xml = to_xml(definition)

@@ -12,7 +12,7 @@ Invariants, each with a test of its name in ``tests/definition/test_domain.py``:
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import ClassVar, Final
 
@@ -321,7 +321,14 @@ class DomainDefinition(Facts):
         if met is not None:
             self.wrong("controller@index", f"expected each index of a kind once, met {met} again")
         named: list[Device] = [*self.disks, *self.controllers, *self.interfaces, *self.serials]
-        named += [*self.channels, *self.inputs, *self.tpms, *self.sounds, *self.videos]
+        named += [
+            *self.consoles,
+            *self.channels,
+            *self.inputs,
+            *self.tpms,
+            *self.sounds,
+            *self.videos,
+        ]
         named += [*self.redirections, *self.watchdogs, *self.rngs, *self.panics]
         met = _again([each.alias for each in named])
         if met is not None:
@@ -340,7 +347,7 @@ class DomainDefinition(Facts):
 
     @classmethod
     def settle(cls, facts: dict[str, object], told: Mapping[str, object]) -> None:
-        """The guest has all its memory at start unless less is stated."""
+        """All memory is there at start unless less is stated; names are told to two at once."""
         del told
         memory, current = facts.get("memory_kib"), facts.get("current_memory_kib")
         if isinstance(memory, int):
@@ -348,6 +355,11 @@ class DomainDefinition(Facts):
             facts["current_memory_kib"] = (
                 min(current, memory) if isinstance(current, int) and current else memory
             )
+        # The first console is the first serial port again, and shows the name of that.
+        match facts.get("serials"), facts.get("consoles"):
+            case (Serial(alias=str(own)), *_), (Console(alias=again) as console, *others):
+                if own == again:
+                    facts["consoles"] = (replace(console, alias=None), *others)
 
 
 def _again(values: Iterable[object]) -> object:

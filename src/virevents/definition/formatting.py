@@ -66,12 +66,16 @@ class _Node:
 
     def child(self, tag: str) -> "_Node":
         """The last element in it of that tag that is no part, made where there is none."""
-        for each in reversed(self.children):
-            if isinstance(each, _Node) and each.tag == tag and not each.is_part:
-                return each
-        made = _Node(tag)
-        self.children.append(made)
-        return made
+        found = self.any_child(tag)
+        if found is None or found.is_part:
+            found = _Node(tag)
+            self.children.append(found)
+        return found
+
+    def any_child(self, tag: str) -> "_Node | None":
+        """The last element in it of that tag."""
+        nodes = (each for each in reversed(self.children) if isinstance(each, _Node))
+        return next((each for each in nodes if each.tag == tag), None)
 
 
 def to_xml(
@@ -117,7 +121,18 @@ def _write(
         elif fact.is_many or value != each.default:
             _write_part(node, fact, value, _told(live, names.get(each.name, ())))
     for place, text in told.items():
-        _write_text(node, place, text)
+        _tell(node, place, text)
+
+
+def _tell(node: _Node, place: str, text: str) -> None:
+    """Put what is told where it stands, in the facts' own elements where they have one."""
+    path, attribute = split_place(place)
+    for tag in path:
+        node = node.any_child(tag) or node.child(tag)
+    if attribute:
+        node.attributes[attribute] = text
+    else:
+        node.text = text
 
 
 def _told(live: LiveFacts | None, names: tuple[str, ...]) -> list[Mapping[str, str]]:
