@@ -36,7 +36,6 @@ _SILENCE_MAX: Final = 10.0
 _BITS_IN_BYTE: Final = 8
 _MEGA: Final = 1_000_000
 
-_GOES_ON: Final = frozenset({"active", "cancelling"})
 _OVER: Final = frozenset({"completed", "failed", "cancelled"})
 
 
@@ -91,20 +90,17 @@ async def load_from(run: Monitored, descriptor: int) -> None:
 async def break_off(run: Monitored) -> None:
     """End what a driver began that is no more: cancel its save, wait for the end of its dump.
 
-    Nothing happens when there is neither. The processors can be let run afterwards.
+    Nothing happens when there is neither. The processors can be let run afterwards; a save that
+    is cancelled while the disk takes no more of it lets go when the disk does.
 
     Raises:
         MonitorError: QEMU went away, or hangs.
     """
-    with run.listen("MIGRATION", "DUMP_COMPLETED") as heard:
+    with run.listen("DUMP_COMPLETED") as heard:
         await run.execute("migrate_cancel")
-        while not _GOES_ON.isdisjoint(await _both(run)):
+        while _status(await run.execute("query-dump")) == "active":
             with suppress(MonitorTimeoutError):  # then it is asked again
                 await heard.next(within=_SILENCE_MAX)
-
-
-async def _both(run: Monitored) -> tuple[object, object]:
-    return _status(await run.execute("query-migrate")), _status(await run.execute("query-dump"))
 
 
 async def _tell_of_events(run: Monitored) -> None:
