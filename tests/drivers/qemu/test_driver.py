@@ -2,7 +2,6 @@
 """The QEMU driver on real QEMUs: libvirt's sequences, and nothing left behind."""
 
 import signal
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,8 +10,6 @@ import uvloop
 
 from tests.drivers.qemu.harness import (
     DESTROY,
-    PATIENCE,
-    SHORT,
     START,
     Bench,
     bench,
@@ -22,17 +19,12 @@ from tests.drivers.qemu.harness import (
 )
 from virevents.definition import LifecycleAction
 from virevents.drivers import StartMode
-from virevents.drivers.qemu import controls
-from virevents.drivers.qemu.run import QemuRun
 from virevents.errors import (
-    ClosedError,
     DefinitionError,
     DomainExistsError,
     DomainNotFoundError,
     HostError,
-    MonitorError,
     OpenError,
-    OperationFailedError,
     StateError,
 )
 from virevents.model import DomainState, PausedReason, RunningReason, ShutoffReason
@@ -201,36 +193,6 @@ def test_golden_undefine_while_running(web: Bench) -> None:
         web.driver.destroy(uuid)
 
 
-def test_golden_create(web: Bench) -> None:
-    created = web.driver.create(web.xml())
-    assert created.id == 1
-    assert web.driver.lookup_id(1) == created
-    with pytest.raises(StateError, match="already running"):
-        web.driver.create(web.xml())
-    web.driver.destroy(created.uuid)
-    assert web.told.wait_for(*DESTROY) == [*START, *DESTROY]
-    assert web.driver.domains() == []
-
-
-def test_golden_start_paused(web: Bench) -> None:
-    uuid = web.define()
-    web.driver.start(uuid, StartMode.PAUSED)
-    assert web.driver.domain_state(uuid) == (DomainState.PAUSED, PausedReason.USER)
-    web.driver.resume(uuid)
-    told = web.told.wait_for("resumed unpaused")
-    assert told[1:] == ["started booted", "suspended paused", "resumed unpaused"]
-
-
-def test_events_carry_the_id_that_was_true(web: Bench) -> None:
-    uuid = web.define()
-    for _ in range(2):
-        web.driver.start(uuid)
-        web.driver.destroy(uuid)
-    web.told.wait_for(*DESTROY)
-    assert [event.domain.id for event in web.told.events()] == [-1, 1, 1, 1, -1, 2, 2, 2, -1]
-    assert web.driver.lookup_uuid(uuid).id == -1
-
-
 def test_defining_a_running_domain_holds_from_its_next_start(web: Bench) -> None:
     uuid = web.define()
     web.driver.start(uuid)
@@ -281,35 +243,6 @@ def test_a_definition_that_cannot_run_is_refused(web: Bench) -> None:
     assert web.told.words() == []
 
 
-@pytest.mark.parametrize(
-    ("machine", "emulator", "words"),
-    [
-        ("pc-q35-nonsense", None, "unsupported machine type"),
-        (None, "/bin/false", "exit status 1"),
-        (None, "/bin/echo", "exit status 0: -name guest="),
-    ],
-)
-def test_a_start_that_fails_tells_nothing(
-    web: Bench, machine: str | None, emulator: str | None, words: str
-) -> None:
-    uuid = web.define(machine=machine, emulator=emulator)
-    with pytest.raises(OperationFailedError, match="could not start domain web1: ") as caught:
-        web.driver.start(uuid)
-    assert words in str(caught.value)
-    assert qemu_children() == []
-    assert web.driver.domain_state(uuid) == (DomainState.SHUTOFF, ShutoffReason.FAILED)
-    web.driver.undefine(uuid)
-    told = ["defined added", "control-error", "undefined removed"]
-    assert web.told.wait_for("undefined removed") == told
-
-
-def test_a_creation_that_fails_leaves_no_domain(web: Bench) -> None:
-    with pytest.raises(OperationFailedError):
-        web.driver.create(web.xml(machine="pc-q35-nonsense"))
-    assert web.driver.domains() == []
-    assert web.told.wait_for("control-error") == ["control-error"]
-
-
 def test_durable(tmp_path: Path) -> None:
     with bench(tmp_path) as first:
         first.define()
@@ -332,59 +265,6 @@ def test_nothing_left(tmp_path: Path) -> None:
         web.driver.start(uuid_of("paused"), StartMode.PAUSED)
         web.driver.create(web.xml("rom-spin", name="spin"))
     assert qemu_children() == []
-
-
-def test_after_the_end_nothing_starts(tmp_path: Path) -> None:
-    with bench(tmp_path) as web:
-        uuid = web.define()
-    with pytest.raises(ClosedError):
-        web.driver.start(uuid)
-    assert qemu_children() == []
-
-
-def test_destroy_at_once(web: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """QEMU hangs, a call waits for its answer and holds the turn: `destroy` kills all the same."""
-    monkeypatch.setattr(controls, "_DESTROY_PATIENCE", SHORT)
-    uuid = web.define()
-    web.driver.start(uuid)
-    web.kill(signal.SIGSTOP)
-    waits_for_answer = threading.Event()
-    execute = QemuRun.execute
-
-    async def execute_and_say(run: QemuRun, command: str) -> None:
-        waits_for_answer.set()
-        await execute(run, command)
-
-    monkeypatch.setattr(QemuRun, "execute", execute_and_say)
-
-    def suspend() -> None:
-        with pytest.raises(MonitorError, match="the session ended before the answer"):
-            web.driver.suspend(uuid)
-
-    def destroy() -> None:
-        assert waits_for_answer.wait(PATIENCE)
-        web.driver.destroy(uuid)
-
-    in_threads(suspend, destroy)
-    # A stopped process tells nothing, not even SHUTDOWN.
-    assert web.told.wait_for("stopped destroyed") == ["defined added", *START, "stopped destroyed"]
-
-
-def test_absent_is_absent(web: Bench) -> None:
-    uuid = web.define()
-    outcomes: list[str] = []
-
-    def undefine() -> None:
-        try:
-            web.driver.undefine(uuid)
-        except DomainNotFoundError:
-            outcomes.append("absent")
-        else:
-            outcomes.append("done")
-
-    in_threads(*[undefine] * 8)
-    assert sorted(outcomes) == ["absent"] * 7 + ["done"]
-    assert web.told.wait_for("undefined removed") == ["defined added", "undefined removed"]
 
 
 def test_a_directory_has_one_driver(web: Bench, tmp_path: Path) -> None:

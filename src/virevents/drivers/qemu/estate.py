@@ -12,6 +12,7 @@ Invariants, each with a test of its name in ``tests/drivers/qemu/test_estate.py`
     absent_is_absent  a domain that went while a call waited for its turn is not found
     ids_grow          each start has an id that was not used before
     closed            after `close` no run begins
+    dumped            a dump that fails is followed by what was to follow it, and is waited for
 """
 
 import logging
@@ -19,6 +20,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Final, TypeVar
 
+from virevents.clock import monotonic
 from virevents.definition import DomainDefinition
 from virevents.dispatch import EventState
 from virevents.drivers.base import DriverContext
@@ -35,7 +37,7 @@ from virevents.errors import (
     VireventsError,
 )
 from virevents.model import UNKNOWN_CAUSE, Cause, Detail, DomainState, Lifecycle, LifecycleEvent
-from virevents.sync import DRIVER, RankedLock, primitives
+from virevents.sync import DRIVER, Gate, RankedLock, primitives
 
 __all__ = ["Estate", "disk", "invalid", "run_of", "state_of"]
 
@@ -80,6 +82,7 @@ class Estate:
         self.found: Final[dict[str, QemuDomain]] = {}
         self._lock: Final = RankedLock(DRIVER)
         self._last_id = 0  # guarded by _lock
+        self._dumps: set[Gate] = set()  # guarded by _lock; the ends of those that go on
         self._is_closed = False  # one way: False to True, read without
 
     def close(self) -> None:
@@ -181,11 +184,16 @@ class Estate:
         On the thread, as in any call, the domain's turn is held. A dump that fails is logged, and
         what was to follow it follows.
         """
+        ended = Gate(f"the dump of QEMU {run.pid}")
+        with self._lock:
+            self._dumps.add(ended)
         primitives().start_thread(
-            f"virevents-dump-{run.pid}", lambda: self._dump(domain, run, done)
+            f"virevents-dump-{run.pid}", lambda: self._dump(domain, run, done, ended)
         )
 
-    def _dump(self, domain: QemuDomain, run: QemuRun, done: Callable[[], None]) -> None:
+    def _dump(
+        self, domain: QemuDomain, run: QemuRun, done: Callable[[], None], ended: Gate
+    ) -> None:
         try:
             if self.auto_dump is not None:
                 with domain.turn:
@@ -195,6 +203,16 @@ class Estate:
             _log.error("could not dump the memory of %s: %s", domain.identity.name, error)
         finally:
             self._tell_loop(done)
+            with self._lock:
+                self._dumps.discard(ended)
+            ended.open()
+
+    def wait_for_dumps(self, timeout: float) -> bool:
+        """Wait for the end of the dumps that were begun; tells whether all have ended."""
+        with self._lock:
+            dumps = list(self._dumps)
+        deadline = monotonic() + timeout
+        return all(ended.wait(max(0.0, deadline - monotonic())) for ended in dumps)
 
     def _tell_loop(self, done: Callable[[], None]) -> None:
         try:
