@@ -26,7 +26,7 @@ def _read(path: str, mode: str = "bind") -> Channel:
         f"/var/lib/libvirt/qemu/channel/target/domain-3-web/{_AGENT}",
         f"/var/lib/libvirt/qemu/channel/target/web.{_AGENT}",
         f"/run/libvirt/qemu/channel/3-web/{_AGENT}",
-        f"/home/me/run/6695eb01/channel/target/{_AGENT}",
+        f"/srv/run/6695eb01/channel/target/{_AGENT}",
     ],
 )
 def test_a_path_that_a_driver_chose_is_none(path: str) -> None:
