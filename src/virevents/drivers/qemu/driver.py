@@ -17,7 +17,7 @@ import os
 from typing import ClassVar, Final
 
 from virevents.clock import monotonic
-from virevents.definition import DomainDefinition, to_xml
+from virevents.definition import DomainDefinition, LiveFacts, to_xml
 from virevents.drivers.base import (
     Capability,
     CoreDumpMode,
@@ -166,6 +166,8 @@ class QemuDriver(Driver):
                 _log.error("gave up waiting for %s", run.ended.name)
         if not self._autostart.wait(max(0.0, deadline - monotonic())):
             _log.error("%s: gave up waiting for the autostart", self.uri)
+        if not self._estate.wait_for_dumps(max(0.0, deadline - monotonic())):
+            _log.error("%s: gave up waiting for dumps", self.uri)
         self.state.close()
         if not self._estate.sweeper.stop(max(0.1, deadline - monotonic())):
             _log.error("%s: gave up waiting for files to be removed", self.uri)
@@ -204,8 +206,9 @@ class QemuDriver(Driver):
         domain = self._estate.domains.by_uuid(uuid)
         with domain.lock:
             definition = domain.next_definition if inactive else domain.definition
-            domain_id = domain.identity.id if domain.is_active and not inactive else None
-        return to_xml(definition, id=domain_id)
+            domain_id, run = domain.identity.id, None if inactive else domain.run
+        live = None if run is None else LiveFacts(id=domain_id, told=run.live.told)
+        return to_xml(definition, live=live)
 
     def is_persistent(self, uuid: str) -> bool:
         """Tell whether the domain has a file."""

@@ -36,6 +36,7 @@ from virevents.drivers.qemu.ending import Sign
 from virevents.drivers.qemu.launching import Attached
 from virevents.drivers.qemu.life import Life, LivingDomain
 from virevents.drivers.qemu.listening import Listeners, Listening
+from virevents.drivers.qemu.live import LiveTold
 from virevents.drivers.qemu.migration import break_off
 from virevents.drivers.qemu.monitor import Monitor
 from virevents.drivers.qemu.scene import Course, Effect, Reaction
@@ -153,6 +154,7 @@ class QemuRun:
     def __init__(self, domain: QemuDomain, attached: Attached, host: RunHost) -> None:
         self.ended: Final = Gate(f"the end of the QEMU {attached.process.pid}")
         self.definition: Final = attached.definition
+        self.live: Final = LiveTold(attached.definition, attached.folder.channels)
         self.life: Final = Life(
             domain, attached.definition, attached.told, host.state, host.context
         )
@@ -218,6 +220,7 @@ class QemuRun:
         is_incoming = startup.incoming is not None
         for command, arguments in settings_of(self.definition, is_incoming=is_incoming):
             await self.execute(command, arguments)
+        await self.live.learn(self.execute)
         if startup.incoming is not None:
             await self._read_state(startup.incoming)
             life.happen(Happening.RESTORED)
@@ -287,6 +290,7 @@ class QemuRun:
         self._act(effect)
         if is_interrupted and effect.state is None:
             await self._cont(RunningReason.SAVE_CANCELED)
+        await self.live.learn(self.execute)
 
     async def detach(self) -> None:
         """Let go of a QEMU that goes on without us: what waits for it ends with an error.

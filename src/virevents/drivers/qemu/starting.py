@@ -134,6 +134,7 @@ class Starting:
                     is_autodestroyed=owner is not None,
                 )
             run = QemuRun(domain, launched, estate)
+            run.live.add(ready.told)
             try:
                 estate.begin_run(
                     domain, lambda: domain.begin_locked(run, launched.definition, domain_id, owner)

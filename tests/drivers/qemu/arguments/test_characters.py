@@ -78,7 +78,9 @@ def test_shown_by_qemu(tmp_path: Path) -> None:
     assert terminals == {"charserial3", "charconsole1"}
     assert ends["charserial0"] == "file"
     assert ends["charserial1"].startswith(f"disconnected:unix:{tmp_path}/ours,server=on")
-    assert ends["charchannel0"].startswith(f"disconnected:unix:{tmp_path}/channels/channel0,")
+    assert ends["charchannel0"].startswith(
+        f"disconnected:unix:{tmp_path}/channels/channel0.{AGENT},"
+    )
     assert ends["charchannel1"].startswith("unix:")
     assert ends["charchannel2"] == "spicevmc"
     assert ends["charconsole2"] == ends["charserial2"] == "null"
@@ -151,7 +153,7 @@ def test_agents_socket() -> None:
     assert agent_socket(DEFINITION, channels) is None
     definition = replace(DEFINITION, channels=(Channel(end=PtyEnd(), name="a"), AGENT_CHANNEL))
     where = agent_socket(definition, channels)
-    assert where == channels / "channel1"
+    assert where == channels / f"channel1.{AGENT}"
     made = dict(read_pairs(each) for each in options(definition, "-chardev")[1:])
     assert made["socket"]["path"] == str(where)
     stated = replace(AGENT_CHANNEL, end=UnixEnd(path="/x"))

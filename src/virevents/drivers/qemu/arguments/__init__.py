@@ -5,7 +5,7 @@ It stands apart from the life of a domain: nothing here knows a process or an ev
 list is a function of a definition and of what was opened for the start (`Resources`).
 """
 
-from virevents.drivers.qemu.arguments.characters import agent_socket
+from virevents.drivers.qemu.arguments.characters import agent_socket, channel_socket
 from virevents.drivers.qemu.arguments.command_line import make_command_line
 from virevents.drivers.qemu.arguments.drives import describe_channel, describe_disk
 from virevents.drivers.qemu.arguments.firmware import variables_of
@@ -22,6 +22,7 @@ __all__ = [
     "Prepared",
     "Resources",
     "agent_socket",
+    "channel_socket",
     "check_startable",
     "check_supported",
     "describe_channel",

@@ -44,7 +44,7 @@ from virevents.drivers.qemu.arguments.usb import on_usb
 from virevents.errors import InternalError, UnsupportedDefinitionError
 from virevents.model import Json
 
-__all__ = ["AGENT", "agent_socket", "check_characters", "make_characters"]
+__all__ = ["AGENT", "agent_socket", "channel_socket", "check_characters", "make_characters"]
 
 AGENT: Final = "org.qemu.guest_agent.0"
 """The name by which the guest's agent finds its channel."""
@@ -169,7 +169,10 @@ def _channel(channel: Channel, alias: str, ports: _Ports, resources: Resources) 
     backend = f"char{alias}"
     end = channel.end
     if isinstance(end, UnixEnd) and end.path is None:
-        end = UnixEnd(mode=UnixMode.BIND, path=str(_socket(resources, alias)))
+        if resources.channels is None:
+            raise InternalError(f"no folder was made for the socket of {alias}")
+        path = channel_socket(channel, alias, resources.channels)
+        end = UnixEnd(mode=UnixMode.BIND, path=str(path))
     yield _end(end, backend)
     yield in_json(
         "-device",
@@ -190,10 +193,12 @@ def _console(console: Console, alias: str, ports: _Ports) -> Iterator[Piece]:
     yield in_json("-device", {"driver": "virtconsole", **place, "chardev": backend, "id": alias})
 
 
-def _socket(resources: Resources, alias: str) -> Path:
-    if resources.channels is None:
-        raise InternalError(f"no folder was made for the socket of {alias}")
-    return resources.channels / alias
+def channel_socket(channel: Channel, alias: str, channels: Path) -> Path:
+    """The socket of a channel that names no path of its own, in the folder *channels*.
+
+    It ends in the channel's name, by which the definition knows that it is no wish of the user's.
+    """
+    return channels / (alias if channel.name is None else f"{alias}.{channel.name}")
 
 
 def agent_socket(definition: DomainDefinition, channels: Path) -> Path | None:
@@ -207,7 +212,7 @@ def agent_socket(definition: DomainDefinition, channels: Path) -> Path | None:
     for channel, alias in zip(definition.channels, names, strict=True):
         end = channel.end
         if channel.name == AGENT and isinstance(end, UnixEnd) and end.mode is UnixMode.BIND:
-            return channels / alias if end.path is None else Path(end.path)
+            return channel_socket(channel, alias, channels) if end.path is None else Path(end.path)
     return None
 
 

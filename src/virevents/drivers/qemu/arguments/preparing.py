@@ -54,7 +54,8 @@ class Prepared:
         emulator: The program.
         taps: See `Resources`.
         ports: See `Resources`.
-        told: What was chosen, by alias and by its place in the XML of the running domain.
+        told: What QEMU will not tell of itself, the taps' names, by alias and by its place in the
+            XML of the running domain.
     """
 
     definition: DomainDefinition
@@ -108,7 +109,7 @@ def prepared(
     with ExitStack() as held:
         told: dict[str, dict[str, str]] = {}
         taps = dict(_open_taps(live, held, told))
-        ports = dict(_hold_ports(live, held, told))
+        ports = dict(_hold_ports(live, held))
         yield Prepared(definition=live, emulator=emulator, taps=taps, ports=ports, told=told)
 
 
@@ -154,12 +155,11 @@ def _is_there(device: str | None) -> bool:
 
 
 def _hold_ports(
-    definition: DomainDefinition, held: ExitStack, told: dict[str, dict[str, str]]
+    definition: DomainDefinition, held: ExitStack
 ) -> Iterator[tuple[str, Mapping[str, int]]]:
     names = aliases(definition)["graphics"]
     for graphics, alias in zip(definition.graphics, names, strict=True):
         chosen = dict(_choose(graphics, held))
-        told[alias] = {f"@{what}": str(port) for what, port in chosen.items()}
         yield alias, chosen
 
 
