@@ -72,7 +72,7 @@ def test_c3_planted_removed_before_its_last_event(
             with domain.lock:
                 domain.is_persistent = False
                 domain.is_removed = True
-                driver._push_locked(domain, Lifecycle.UNDEFINED, UndefinedDetail.REMOVED)
+                driver._life.tell_locked(domain, Lifecycle.UNDEFINED, UndefinedDetail.REMOVED)
             driver._leave_if_removed(domain)
 
     monkeypatch.setattr(TestDriver, "undefine", undefine)
