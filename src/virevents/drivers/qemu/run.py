@@ -431,7 +431,8 @@ class QemuRun:
 
     def _ask_to_end(self, patience: float | None) -> None:
         # A QEMU that hangs obeys no request, and there is nothing to wait for.
-        hangs = self._monitor.is_hung or self._is_being_taken_up
+        is_mute = self._is_being_taken_up and not self._monitor.is_open
+        hangs = self._monitor.is_hung or is_mute
         self._departure.ask(0.0 if hangs and patience is not None else patience)
 
     def _give_up(self) -> None:
