@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """How a guest is booted: the words of ``<os>``.
 
-Immutable.
+They stand apart so that the definition itself stays one table that can be read at once.
+
+Immutable. Every fact is checked when it is made: ``tests/definition/test_facts.py`` has the
+invariants of all classes of facts at once.
 """
 
 from dataclasses import dataclass, field

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Character devices: serial ports, consoles, channels, and what each is connected to.
 
-Immutable.
+They stand apart because the three share their ends, of which each kind has facts of its own.
+
+Immutable. Every fact is checked when it is made: ``tests/definition/test_facts.py`` has the
+invariants of all classes of facts at once.
 """
 
 import re

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Controllers: what other devices are plugged into.
 
-Immutable.
+They stand apart because which model is of which kind is a table of its own.
+
+Immutable. Every fact is checked when it is made: ``tests/definition/test_facts.py`` has the
+invariants of all classes of facts at once.
 """
 
 from collections.abc import Mapping

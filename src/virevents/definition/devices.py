@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What all devices have: a name of the user's, and an address.
 
-Immutable.
+It stands apart because every module of devices builds on it.
+
+Immutable. Every fact is checked when it is made: ``tests/definition/test_facts.py`` has the
+invariants of all classes of facts at once.
 """
 
 from dataclasses import dataclass, field

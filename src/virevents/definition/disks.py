@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Disks, CD-ROMs and floppies.
 
-Immutable.
+They stand apart because their words are many, and a wrong one costs data: so the image's format
+is never guessed.
+
+Immutable. Every fact is checked when it is made: ``tests/definition/test_facts.py`` has the
+invariants of all classes of facts at once.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The virtual mainboard: features, processor, clock.
 
-Immutable.
+They stand apart because they are no devices: a guest has one of each, with a default.
+
+Immutable. Every fact is checked when it is made: ``tests/definition/test_facts.py`` has the
+invariants of all classes of facts at once.
 """
 
 from dataclasses import dataclass, field

@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Network interfaces.
 
-Immutable.
+They stand apart because each kind of network has facts of its own, and because names that were
+given while a domain ran must not become part of its definition.
+
+Immutable. Every fact is checked when it is made: ``tests/definition/test_facts.py`` has the
+invariants of all classes of facts at once.
 """
 
 import re

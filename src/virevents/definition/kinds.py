@@ -111,10 +111,11 @@ class Words:
     def read(self, text: str) -> StrEnum:
         """The word."""
         stripped = text.strip()
-        if stripped not in set(self.words):
+        try:
+            return self.words(stripped)
+        except ValueError:
             text = f"expected one of {', '.join(self.words)}; met {stripped[:_SHOWN]!r}"
-            raise UnsupportedWordError(text) if self.is_refusal else ValueError(text)
-        return self.words(stripped)
+            raise (UnsupportedWordError if self.is_refusal else ValueError)(text) from None
 
     def write(self, value: object) -> str:
         """Itself."""

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The other devices: input, balloon, watchdog, panic, random numbers, USB redirection, TPM.
 
-Immutable.
+They stand together because each is small and depends on no other.
+
+Immutable. Every fact is checked when it is made: ``tests/definition/test_facts.py`` has the
+invariants of all classes of facts at once.
 """
 
 from collections.abc import Mapping

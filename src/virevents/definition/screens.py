@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What is seen and heard: graphics, video, sound and audio.
 
-Immutable.
+They stand apart because nothing else in a definition depends on them. No password has a place here:
+definitions are shown and stored as they are.
+
+Immutable. Every fact is checked when it is made: ``tests/definition/test_facts.py`` has the
+invariants of all classes of facts at once.
 """
 
 from collections.abc import Mapping
