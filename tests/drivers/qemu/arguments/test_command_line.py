@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.definition.strategies import NAMES, PATHS, definitions
+from tests.definition.strategies import NAMES, PATHS, definitions, facts
 from tests.drivers.qemu.arguments.emulator import (
     DEFINITION,
     EMULATOR,
@@ -43,9 +43,10 @@ from virevents.definition import (
     UnixEnd,
     UserNetwork,
     VncGraphics,
+    aliases,
     parse_definition,
 )
-from virevents.definition.facts import Facts
+from virevents.definition.facts import Facts, Part, facts_of
 from virevents.drivers.qemu.arguments import check_supported
 from virevents.errors import DefinitionError
 from virevents.model import Json
@@ -200,6 +201,35 @@ def test_no_smuggling_in_any_definition(definition: DomainDefinition) -> None:
     except DefinitionError:
         return
     assert_nothing_smuggled(definition, arguments)
+
+
+@pytest.mark.parametrize(
+    ("field", "cls"),
+    [
+        (name, cls)
+        for name, fact in facts_of(DomainDefinition).items()
+        if isinstance(fact, Part)
+        for cls in fact.choices.values()
+    ],
+)
+@settings(deadline=None, max_examples=30)
+@given(st.data())
+def test_no_smuggling_in_any_device(field: str, cls: type[Facts], data: st.DataObject) -> None:
+    """One at a time, so that few definitions are refused for what does not go together."""
+    made: object = data.draw(facts(cls))
+    is_many = facts_of(DomainDefinition)[field].is_many  # type: ignore[union-attr]
+    spice = () if field == "graphics" else (SpiceGraphics(),)
+    try:
+        definition = replace(
+            DEFINITION,
+            **{"graphics": spice, field: (made,) if is_many else made},  # type: ignore[arg-type]
+        )
+        check_supported(definition)
+    except DefinitionError:
+        return
+    taps = {"net0": 7, **dict.fromkeys(aliases(definition)["interfaces"], 7)}
+    ports = dict.fromkeys(aliases(definition)["graphics"], FREE_PORTS["graphics0"])
+    assert_nothing_smuggled(definition, command_line(definition, taps=taps, ports=ports))
 
 
 @pytest.mark.qemu

@@ -7,15 +7,24 @@ import pytest
 
 from tests.drivers.qemu.arguments.emulator import DEFINITION
 from virevents.definition import (
+    BridgeNetwork,
+    BuiltinRandom,
+    Channel,
     Cpu,
     CpuMode,
     DomainDefinition,
     DomainType,
+    Interface,
     LifecycleAction,
+    PciAddress,
+    Rng,
+    RngModel,
+    UnixEnd,
+    VncGraphics,
 )
 from virevents.drivers.qemu.arguments import support
 from virevents.drivers.qemu.arguments.support import check_startable, check_supported, find_emulator
-from virevents.errors import HostError, UnsupportedDefinitionError
+from virevents.errors import DefinitionError, HostError, UnsupportedDefinitionError
 
 DESTROY, RESTART = LifecycleAction.DESTROY, LifecycleAction.RESTART
 RENAME, PRESERVE = LifecycleAction.RENAME_RESTART, LifecycleAction.PRESERVE
@@ -66,6 +75,20 @@ def test_named_refusal(changed: DomainDefinition, element: str) -> None:
         check_supported(changed)
     assert caught.value.element == element
     assert caught.value.code == 67
+
+
+def test_one_place_for_two_is_told_when_it_is_defined() -> None:
+    rng = Rng(model=RngModel.VIRTIO, backend=BuiltinRandom(), address=PciAddress(slot=7))
+    with pytest.raises(DefinitionError, match="Attempted double use of PCI Address") as caught:
+        check_supported(replace(DEFINITION, rngs=(rng, rng)))
+    assert caught.value.code == 27
+    with pytest.raises(UnsupportedDefinitionError, match="met bus 3"):
+        check_supported(replace(DEFINITION, rngs=(replace(rng, address=PciAddress(bus=3)),)))
+    cards = (Interface(mac="52:54:00:00:00:01", network=BridgeNetwork(bridge="br0")),)
+    channels = (Channel(end=UnixEnd(), name="x"),)
+    check_supported(
+        replace(DEFINITION, interfaces=cards, channels=channels, graphics=(VncGraphics(),))
+    )
 
 
 def test_what_is_supported_passes() -> None:

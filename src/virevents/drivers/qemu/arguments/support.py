@@ -23,15 +23,19 @@ from virevents.definition import (
     DomainDefinition,
     DomainType,
     LifecycleAction,
+    aliases,
 )
 from virevents.drivers.qemu.arguments.boot import check_boot
 from virevents.drivers.qemu.arguments.characters import check_characters
+from virevents.drivers.qemu.arguments.command_line import make_command_line
 from virevents.drivers.qemu.arguments.controllers import check_controllers
 from virevents.drivers.qemu.arguments.disks import check_disks
 from virevents.drivers.qemu.arguments.interfaces import check_interfaces
 from virevents.drivers.qemu.arguments.machine import check_machine_facts
 from virevents.drivers.qemu.arguments.mainboards import check_machine
 from virevents.drivers.qemu.arguments.peripherals import check_peripherals
+from virevents.drivers.qemu.arguments.ports import PORT_MIN
+from virevents.drivers.qemu.arguments.resources import Resources
 from virevents.drivers.qemu.arguments.screens import check_screens
 from virevents.errors import HostError, UnsupportedDefinitionError
 
@@ -62,6 +66,19 @@ def check_supported(definition: DomainDefinition) -> None:
     check_characters(definition)
     check_screens(definition)
     check_peripherals(definition)
+    # What is left is in the addresses, which only the whole list can tell of.
+    make_command_line(definition, emulator=_EMULATOR, resources=_imagined(definition))
+
+
+def _imagined(definition: DomainDefinition) -> Resources:
+    """What a start would have made: numbers that stand for taps and ports."""
+    names = aliases(definition)
+    return Resources(
+        monitor_descriptor=0,
+        channels=Path("/"),
+        taps=dict.fromkeys(names["interfaces"], 0),
+        ports={name: {"port": PORT_MIN, "websocket": PORT_MIN} for name in names["graphics"]},
+    )
 
 
 def check_startable(definition: DomainDefinition) -> None:
