@@ -119,6 +119,19 @@ def test_golden_of_a_paused_domain(
     assert is_elf_core(Path(path))
 
 
+def test_golden_a_reset_that_is_the_end(web: Bench, path: str) -> None:
+    uuid = web.define(on_reboot=LifecycleAction.DESTROY)
+    web.driver.start(uuid)
+    web.told.wait_for(*START)
+    web.driver.core_dump(uuid, path, CoreDumpMode.RESET)
+    assert web.told.wait_for("stopped shutdown")[3:] == [
+        "suspended paused",
+        "shutdown host",
+        "stopped shutdown",
+    ]
+    assert is_elf_core(Path(path))
+
+
 def test_golden_of_a_transient_domain(web: Bench, path: str) -> None:
     uuid = web.driver.create(web.xml()).uuid
     web.driver.core_dump(uuid, path, CoreDumpMode.CRASH)

@@ -137,14 +137,15 @@ class Dumping:
             if mode is CoreDumpMode.RESET:
                 self._estate.on_loop(run.reset, "the reset after the dump")
             if must_pause:
-                self._estate.on_loop(lambda: run.cont(RunningReason.UNPAUSED), "the resumption")
+                # The dump is there, which was asked for; a reset may be the end of a domain.
+                self._go_on(run)
 
     def dump_automatically(self, domain: QemuDomain, run: QemuRun) -> None:
         """Dump a guest that crashed, whose turn is held, into the folder of such dumps."""
         self._folder.mkdir(mode=_PRIVATE, exist_ok=True)
         name = dump_name(domain.identity, self._estate.context.clock.time())
         self._write(run, os.fspath(self._folder / name), goes_on=False)
-        _log.warning("%s crashed; its memory is in %s", domain.identity.name, self._folder / name)
+        _log.warning("the memory of %s was dumped to %s", domain.identity.name, self._folder / name)
 
     def _write(self, run: QemuRun, path: str, *, goes_on: bool) -> None:
         """Write the file; *goes_on* says that QEMU will pause the guest and let it go on."""
@@ -164,7 +165,7 @@ class Dumping:
         try:
             self._estate.on_loop(lambda: run.cont(RunningReason.UNPAUSED), "the resumption")
         except MonitorError as error:
-            _log.error("a guest stays paused after a dump that failed: %s", error)
+            _log.error("a guest does not go on after a dump: %s", error)
 
     def _end(self, run: QemuRun) -> None:
         self._estate.context.loop.call(lambda: run.conclude_as(Sign.PANICKED))

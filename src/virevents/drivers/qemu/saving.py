@@ -22,7 +22,7 @@ Invariants, each with a test of its name in ``tests/drivers/qemu/test_saving.py`
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from virevents.clock import monotonic
@@ -42,6 +42,7 @@ from virevents.drivers.qemu.migration import SAVE, job_parameters, load_from, sa
 from virevents.drivers.qemu.placing import check_place
 from virevents.drivers.qemu.run import QemuDomain, QemuRun, Startup
 from virevents.drivers.qemu.starting import Starting
+from virevents.drivers.qemu.transitions import Phase
 from virevents.errors import (
     MonitorError,
     MonitorTimeoutError,
@@ -307,13 +308,22 @@ class _Job:
     async def _begin(self) -> None:
         if self._was_running:
             await self._run.stop(PausedReason.SAVE)
+        else:
+            self._expect_wakeup(is_expected=True)
         self._run.life.has_job = True
+
+    def _expect_wakeup(self, *, is_expected: bool) -> None:
+        """QEMU wakes a guest that sleeps before it saves it; that is the call's doing."""
+        life = self._run.life
+        is_asleep = life.phase is Phase.ASLEEP
+        life.ask(replace(life.asked, wake_up=is_expected and is_asleep))
 
     def _go_on(self) -> None:
         """Let the guest go on; a QEMU that is gone, or going, is none of ours any more."""
 
         async def go_on() -> None:
             self._run.life.has_job = False
+            self._expect_wakeup(is_expected=False)
             if self._was_running:
                 await self._run.cont(RunningReason.SAVE_CANCELED)
 
