@@ -65,7 +65,6 @@ _GREETING_WITHIN: Final = 30.0
 # Where a domain stands of whose start nobody was told.
 _NEVER_UP: Final = frozenset({Phase.STARTING, Phase.OFF})
 _DESTROYED: Final = Cause(RequestedBy.CALL, is_graceful=False)
-_SAVED: Final = Cause(RequestedBy.CALL, is_graceful=True)
 
 
 class QemuDomain(LivingDomain):
@@ -410,18 +409,19 @@ class QemuRun:
         self.life.note(Note.DESTROY)
         self._end(Sign.DESTROY, _DESTROYED, patience)
 
-    def conclude_as(self, sign: Sign) -> None:
+    def conclude_as(self, sign: Sign, by: RequestedBy = RequestedBy.CALL) -> None:
         """End QEMU, whose state is saved or dumped; it tells nothing but STOPPED.
 
         Args:
             sign: ``Sign.SAVED`` or ``Sign.PANICKED``.
+            by: On whose wish.
         """
         if self._departure.is_over or self.is_detached:
             return
         self.life.course = Course.ENDING
         if sign is Sign.SAVED:
             self.life.note(Note.SAVED)
-        self._end(sign, _SAVED if sign is Sign.SAVED else _DESTROYED, EXIT_WITHIN)
+        self._end(sign, Cause(by, is_graceful=sign is Sign.SAVED), EXIT_WITHIN)
 
     def _end(self, sign: Sign, cause: Cause, patience: float | None) -> None:
         if not self._departure.is_certain:
@@ -472,7 +472,7 @@ class QemuRun:
 
     def _after_dump(self, reaction: Reaction) -> Callable[[], None]:
         if reaction is Reaction.DUMP_AND_END:
-            return lambda: self.conclude_as(Sign.PANICKED)
+            return lambda: self.conclude_as(Sign.PANICKED, RequestedBy.GUEST)
         work = self._reboot if reaction is Reaction.DUMP_AND_REBOOT else self._run_again
         return lambda: self._work(work)
 
