@@ -8,12 +8,14 @@ import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from typing import Final
 
 import pytest
 import uvloop
 from qemu.qmp import Message
 
+from virevents.drivers.qemu import monitor
 from virevents.drivers.qemu.monitor import Monitor
 from virevents.errors import MonitorError, MonitorTimeoutError
 
@@ -239,6 +241,50 @@ def test_keeps_none(run: Run) -> None:
             assert made.monitor._client.events.history == ()
 
     run(test())
+
+
+def test_gives_way(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All events are there to be read at once: others have their turn all the same."""
+    monkeypatch.setattr(monitor, "_EVENTS_A_SECOND", 1e9)
+    others: list[int] = []  # how many events had come when it was another's turn
+
+    async def test() -> None:
+        async with session() as made:
+
+            async def take_turns() -> None:
+                while len(made.told) < 320:
+                    others.append(len(made.told))
+                    await asyncio.sleep(0)
+
+            await made.qemu.say(*[event("RESUME")] * 320)
+            await asyncio.wait_for(take_turns(), PATIENCE)
+
+    run(test())
+    steps = [after - before for before, after in pairwise(others)]
+    assert max(steps) <= 16
+
+
+def test_gives_way_in_time(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flood is read at a rate, after a burst; and to its end."""
+    waited: list[float] = []
+    sleep = asyncio.sleep
+
+    async def note(delay: float) -> None:
+        waited.append(delay)
+        await sleep(0)
+
+    async def test() -> None:
+        async with session() as made:
+            monkeypatch.setattr(asyncio, "sleep", note)
+            await made.qemu.say(*[event("RESUME")] * 4_000)
+            command = made.monitor.execute("stop", timeout=PATIENCE)
+            await asyncio.gather(command, made.qemu.answer())
+            assert len(made.told) == 4_000
+
+    run(test())
+    assert len(waited) == 4_000 / 16
+    assert waited[0] == 0.0
+    assert waited[-1] > 0.1
 
 
 def test_ends_waits(run: Run) -> None:

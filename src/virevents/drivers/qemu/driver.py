@@ -14,6 +14,7 @@ Invariants, each with a test of its name in ``tests/drivers/qemu/test_driver.py`
 import asyncio
 import logging
 import os
+from contextlib import suppress
 from typing import ClassVar, Final
 
 from virevents.clock import monotonic
@@ -145,6 +146,11 @@ class QemuDriver(Driver):
         self._saving.settle()
         self._autostart.begin()
 
+    async def _see_off(self) -> None:
+        """Wait until nothing of the monitors is left on the loop."""
+        if self._estate.leaving:
+            await asyncio.wait(self._estate.leaving)
+
     def _load(self, definition: DomainDefinition) -> None:
         try:
             with self._estate.domains.coming(definition, _persistent):
@@ -164,6 +170,9 @@ class QemuDriver(Driver):
         for run in runs:
             if not run.ended.wait(max(0.0, deadline - monotonic())):
                 _log.error("gave up waiting for %s", run.ended.name)
+        with suppress(LoopStoppedError, OperationTimeoutError):  # said above, if it is so
+            within = max(0.1, deadline - monotonic())
+            self._estate.on_loop(self._see_off, "the end of the monitors", within)
         if not self._autostart.wait(max(0.0, deadline - monotonic())):
             _log.error("%s: gave up waiting for the autostart", self.uri)
         if not self._estate.wait_for_dumps(max(0.0, deadline - monotonic())):

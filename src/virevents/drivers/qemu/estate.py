@@ -15,6 +15,7 @@ Invariants, each with a test of its name in ``tests/drivers/qemu/test_estate.py`
     dumped            a dump that fails is followed by what was to follow it, and is waited for
 """
 
+import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -74,6 +75,7 @@ class Estate:
         self.state: Final = state
         self.domains: Final[DomainList[QemuDomain]] = DomainList()
         self.sweeper: Final = Sweeper(context.loop)
+        self.leaving: Final[set[asyncio.Task[None]]] = set()  # loop thread only
         self.answer_within: Final = float(uri.parameter("monitor_timeout") or _ANSWER_WITHIN)
         # Dumps a guest's memory by itself; set once, before the driver is opened.
         self.auto_dump: Callable[[QemuDomain, QemuRun], None] | None = None

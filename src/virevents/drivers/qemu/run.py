@@ -119,6 +119,10 @@ class RunHost(Protocol):
     def answer_within(self) -> float:
         """How long a monitor command may take, in seconds."""
 
+    @property
+    def leaving(self) -> "set[asyncio.Task[None]]":
+        """What is left to close of runs that are over; loop thread only."""
+
     def dump_then(self, domain: QemuDomain, run: "QemuRun", done: Callable[[], None]) -> None:
         """Dump the guest's memory on a thread that may wait, then have the loop call *done*."""
 
@@ -499,6 +503,9 @@ class QemuRun:
 
     def _conclude(self) -> None:
         self._monitor.close()
+        leaving = asyncio.get_running_loop().create_task(self._monitor.wait_ended())
+        self._host.leaving.add(leaving)
+        leaving.add_done_callback(self._host.leaving.discard)
         self._listeners.end()
         if self.life.phase is not Phase.STARTING:
             self.verdict = self._departure.verdict
