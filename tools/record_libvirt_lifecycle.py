@@ -9,6 +9,7 @@ it spent on waiting whether something more is told.
 """
 
 import argparse
+from contextlib import closing
 from typing import Final, cast
 
 from tests.conformance.lifecycle.recording import GOLDEN, Recording, load, merge, write
@@ -32,9 +33,10 @@ def main() -> None:
     for name in set(recording["scenarios"]) - set(SCENARIOS):
         del recording["scenarios"][name]
     while names:
-        with PrivateLibvirtd() as libvirtd, StockClient(libvirtd.uri()) as client:
-            recording["versions"] = _versions(client)
-            names = _record(names, arguments.times, Theirs(libvirtd, client), recording)
+        with PrivateLibvirtd() as libvirtd:
+            recording["versions"] = _versions(libvirtd)
+            with closing(Theirs(libvirtd)) as theirs:
+                names = _record(names, arguments.times, theirs, recording)
 
 
 def _record(names: list[str], times: int, theirs: Theirs, recording: Recording) -> list[str]:
@@ -51,8 +53,9 @@ def _record(names: list[str], times: int, theirs: Theirs, recording: Recording) 
     return []
 
 
-def _versions(client: StockClient) -> dict[str, str]:
-    found = cast("dict[str, int]", client.ask("versions").result)
+def _versions(libvirtd: PrivateLibvirtd) -> dict[str, str]:
+    with StockClient(libvirtd.uri()) as client:
+        found = cast("dict[str, int]", client.ask("versions").result)
     return {who: _dotted(number) for who, number in found.items()}
 
 

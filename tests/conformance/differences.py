@@ -24,12 +24,18 @@ class Difference:
     Attributes:
         what: In a sentence.
         why: The reason.
-        where: For each scenario, by the number of the step, what is ours in place of libvirt's.
+        where: For each scenario, by the number of the step, what is ours in place of libvirt's;
+            more than one where it is a race whether a guest or we are quicker.
     """
 
     what: str
     why: str
-    where: Mapping[str, Mapping[int, Change]]
+    where: Mapping[str, Mapping[int, Change | tuple[Change, ...]]]
+
+    def changes(self, scenario: str) -> dict[int, tuple[Change, ...]]:
+        """Give what is ours in a scenario."""
+        found = self.where.get(scenario, {})
+        return {n: one if isinstance(one, tuple) else (one,) for n, one in found.items()}
 
 
 def _lifecycle(*words: str) -> list[Json]:
@@ -39,6 +45,14 @@ def _lifecycle(*words: str) -> list[Json]:
 _PAUSES: Final = _lifecycle("suspended", "paused")
 _GOES_ON: Final = _lifecycle("resumed", "unpaused")
 _CRASHES: Final = _lifecycle("stopped", "crashed")
+
+_POWERED_OFF: Final = [_lifecycle("shutdown", "guest"), _lifecycle("stopped", "shutdown")]
+
+_ASLEEP: Final = {"web1": "pmsuspended unknown active persistent"}
+_IO_ERRORS: Final[list[list[Json]]] = [
+    ["io-error", "web1", "FOLDER/disk", "ide0-0-0", 1],
+    ["io-error-reason", "web1", "FOLDER/disk", "ide0-0-0", 1, ""],
+]
 
 _DUMP: Final = Difference(
     what="a core dump tells of no migration, and wakes no guest",
@@ -56,12 +70,7 @@ _DUMP: Final = Difference(
         "core_dump_crash_paused": {4: Change(events=[_CRASHES])},
         "core_dump_reset_paused": {4: Change(events=[["reboot", "web1"]])},
         "core_dump_when_crashed": {4: Change(events=[])},
-        "core_dump_when_asleep": {
-            4: Change(
-                events=[],
-                domains={"web1": "pmsuspended unknown active persistent"},
-            )
-        },
+        "core_dump_when_asleep": {4: Change(events=[], domains=_ASLEEP)},
     },
 )
 
@@ -78,5 +87,69 @@ _CONTROL: Final = Difference(
     },
 )
 
-DIFFERENCES: Final = (_DUMP, _CONTROL)
+_FOUND: Final = Difference(
+    what="what happened while nobody managed the domain is told when its driver is opened, once",
+    why=(
+        "libvirt brings its states up to date in silence, or tells half, or not, as a race with "
+        "its clients falls: whoever waits for the end of a domain would wait for ever"
+    ),
+    where={
+        "while_away_sigkill": {5: Change(events=[_lifecycle("stopped", "failed")])},
+        "while_away_sigterm": {5: Change(events=[_lifecycle("stopped", "failed")])},
+        "while_away_sigkill_transient": {4: Change(events=[_lifecycle("stopped", "failed")])},
+        "while_away_poweroff": {5: Change(events=_POWERED_OFF)},
+        "while_away_poweroff_transient": {4: Change(events=_POWERED_OFF)},
+        "while_away_panic_preserve": {5: Change(events=[_lifecycle("crashed", "panicked")])},
+        "while_away_io_error": {
+            5: (
+                Change(events=[_lifecycle("suspended", "ioerror")]),
+                Change(events=[*_IO_ERRORS, _lifecycle("suspended", "ioerror")]),
+            )
+        },
+        "while_away_watchdog": {
+            5: (
+                Change(events=[_lifecycle("suspended", "watchdog")]),
+                Change(events=[["watchdog", "web1", 1], _lifecycle("suspended", "watchdog")]),
+            )
+        },
+    },
+)
+
+_SLEEPS: Final = Difference(
+    what="a guest that went to sleep while nobody managed it is found asleep",
+    why="libvirt finds it paused, and can then neither wake nor resume it",
+    where={
+        "while_away_sleep": {
+            5: (
+                Change(events=[_lifecycle("pmsuspended", "memory")], domains=_ASLEEP),
+                Change(
+                    events=[["pm-suspend", "web1", 0], _lifecycle("pmsuspended", "memory")],
+                    domains=_ASLEEP,
+                ),
+            )
+        },
+    },
+)
+
+_PANICKED: Final = Difference(
+    what="on_crash is done also for a panic while nobody managed the domain",
+    why="libvirt leaves the crashed guest there for ever, whatever its definition says",
+    where={
+        "while_away_panic": {
+            5: Change(
+                events=[_lifecycle("crashed", "panicked"), _CRASHES],
+                domains={"web1": "shutoff crashed persistent"},
+            ),
+            6: Change(events=[_lifecycle("undefined", "removed")]),
+        },
+    },
+)
+
+_RESTARTS: Final = Difference(
+    what="a reboot in place of a poweroff that nobody saw tells no RESUMED",
+    why="nothing told that it was paused, and a reboot that is seen tells no RESUMED either",
+    where={"while_away_poweroff_restart": {5: Change(events=[["reboot", "web1"]])}},
+)
+
+DIFFERENCES: Final = (_DUMP, _CONTROL, _FOUND, _SLEEPS, _PANICKED, _RESTARTS)
 """All of them."""

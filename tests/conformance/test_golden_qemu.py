@@ -7,7 +7,8 @@ records again.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from itertools import product
 from typing import Final
 
 import pytest
@@ -28,12 +29,13 @@ _RECORDING: Final = load()["scenarios"]
 _SAMPLE: Final = json.loads(GOLDEN_SAMPLE.read_text())
 
 
-def _changes(name: str) -> Mapping[int, Change]:
+def _changes(name: str) -> dict[int, tuple[Change, ...]]:
     """What is ours on purpose in a scenario, by the number of the step."""
-    merged: dict[int, Change] = {}
+    merged: dict[int, tuple[Change, ...]] = {}
     for difference in DIFFERENCES:
-        for number, change in difference.where.get(name, {}).items():
-            merged.setdefault(number, Change()).update(change)
+        changes = difference.changes(name)
+        assert not merged.keys() & changes.keys(), "two differences in one step"
+        merged.update(changes)
     return merged
 
 
@@ -41,7 +43,11 @@ def _allowed(name: str) -> list[list[Outcome]]:
     """For each step what it may lead to."""
     changes = _changes(name)
     return [
-        [_changed(seen, changes.get(number, Change())) for seen in step["seen"]]
+        [
+            _changed(seen, change)
+            for change in changes.get(number, (Change(),))
+            for seen in step["seen"]
+        ]
         for number, step in enumerate(_RECORDING[name])
     ]
 
@@ -79,7 +85,12 @@ def test_as_libvirt(name: str) -> None:
         step = _RECORDING[name][number]["step"]
         assert _compared(ours) in [_compared(one) for one in theirs], (step, ours["text"])
         causes = expected_causes(SCENARIOS[name], number, ours["events"])
-        assert ours["causes"] == causes, (step, ours["events"])
+        assert ours["causes"] in _causes_allowed(causes), (step, ours["events"])
+
+
+def _causes_allowed(causes: list[str]) -> tuple[list[str], list[str]]:
+    """Who comes back while the guest is still at it does not find what it did, but sees it."""
+    return causes, [cause.removesuffix(" found") for cause in causes]
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
@@ -124,7 +135,7 @@ def test_differences_are_few() -> None:
 @pytest.mark.parametrize("difference", DIFFERENCES, ids=lambda difference: difference.what)
 def test_difference_still_exists(difference: Difference) -> None:
     """libvirt was never seen to do what is written here as ours; that we do it is tested above."""
-    for name, changes in difference.where.items():
-        for number, change in changes.items():
-            for seen in _RECORDING[name][number]["seen"]:
+    for name in difference.where:
+        for number, changes in difference.changes(name).items():
+            for seen, change in product(_RECORDING[name][number]["seen"], changes):
                 assert _compared(_changed(seen, change)) != _compared(seen), (name, number)

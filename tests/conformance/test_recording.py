@@ -6,6 +6,7 @@ records again and looks at the difference.
 """
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Final
 
 import pytest
@@ -14,7 +15,6 @@ from tests.conformance.lifecycle.recording import load
 from tests.conformance.lifecycle.scenarios import GOLDEN, SCENARIOS
 from tests.conformance.lifecycle.theirs import Theirs
 from tests.interop.libvirtd.private_libvirtd import PrivateLibvirtd, need_libvirtd
-from tests.interop.libvirtd.stock_client import StockClient
 
 pytestmark = [pytest.mark.libvirt, pytest.mark.qemu]
 
@@ -25,8 +25,8 @@ _SAMPLE: Final = ("rename", "shutdown_acpi", "restore", "io_error_stop", "qemu_s
 @pytest.fixture(scope="module")
 def theirs() -> Iterator[Theirs]:
     need_libvirtd()
-    with PrivateLibvirtd() as libvirtd, StockClient(libvirtd.uri()) as client:
-        yield Theirs(libvirtd, client)
+    with PrivateLibvirtd() as libvirtd, closing(Theirs(libvirtd)) as made:
+        yield made
 
 
 def _play(theirs: Theirs, name: str) -> None:

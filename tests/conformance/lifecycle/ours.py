@@ -97,30 +97,37 @@ def play(scenario: Scenario, expected: _Expected, patience: float) -> list[Playe
         expected: For each step, and for the end, the events that it may lead to.
         patience: How many seconds to wait for them.
     """
-    with Place(patience) as place:
-        uri = f"qemu:///embed?root={place.folder}/root"
-        with virevents.open(uri) as connection, _Play(connection, place, patience) as one:
-            steps = [*scenario.steps, None]
-            return [one.do(step, events) for step, events in zip(steps, expected, strict=True)]
+    with Place(patience) as place, _Play(place, patience) as one:
+        steps = [*scenario.steps, None]
+        return [one.do(step, events) for step, events in zip(steps, expected, strict=True)]
 
 
 class _Play:
     """One play: the connections, what they told, the place."""
 
-    def __init__(self, main: virevents.Connection, place: Place, patience: float) -> None:
-        self._connections: Final = {"main": main}
+    def __init__(self, place: Place, patience: float) -> None:
         self._place: Final = place
         self._patience: Final = patience
         self._told: Final = _Told(place)
-        self._subscription: Final = main.subscribe(self._told.take, event_id="all")
+        self._connections: Final[dict[str, virevents.Connection]] = {}
+        self._return()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for name, connection in self._connections.items():
-            if name != "main":
-                connection.close()
+        self._leave()
+
+    def _return(self) -> None:
+        """Open the driver."""
+        main = virevents.open(f"qemu:///embed?root={self._place.folder}/root")
+        self._connections["main"] = main
+        self._subscription = main.subscribe(self._told.take, event_id="all")
+
+    def _leave(self) -> None:
+        """Close every connection, and so the driver."""
+        while self._connections:
+            self._connections.popitem()[1].close()
 
     def do(self, step: Step | None, expected: Sequence[Events]) -> Played:
         """Do a step (None: end everything), and wait for what it leads to."""
@@ -130,12 +137,15 @@ class _Play:
                 self._clear_away()
             elif step.who == "place":
                 self._place.act(step.verb, *map(str, step.arguments))
+            elif step.who == "manager":
+                getattr(self, f"_{step.verb}")()
             else:
                 text = said(self._call(step))
         except virevents.VireventsError as error:
             code, text = error.code, str(error)
         self._told.wait_for(expected, self._patience)
-        assert self._subscription.drain(self._patience)
+        if self._connections:
+            assert self._subscription.drain(self._patience)
         events, causes = self._told.taken()
         return Played(
             code=code,
@@ -146,6 +156,8 @@ class _Play:
         )
 
     def _domains(self) -> dict[str, str]:
+        if not self._connections:
+            return {}
         return {
             domain.name: facts(
                 *map(int, domain.state()),

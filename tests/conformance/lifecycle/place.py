@@ -8,6 +8,7 @@ Confined to the thread that makes it.
 
 import os
 import resource
+import select
 import shutil
 import signal
 import tempfile
@@ -16,12 +17,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from virevents.errors import OperationTimeoutError
 from virevents.testing.guests import GUESTS, AgentCommand, AgentLine
 
 __all__ = ["Place"]
 
 _QEMU: Final = "qemu-system-x86_64"
 _DISK_SIZE: Final = 1 << 20
+_GOES_ON: Final = frozenset({signal.SIGSTOP, signal.SIGCONT})
 _NAMES: Final = ("web1", "web2", "web3")
 
 # Both are asked by libvirt and by us what they can do before a domain is started with them.
@@ -42,6 +45,7 @@ class Place:
     """
 
     def __init__(self, patience: float) -> None:
+        self._patience: Final = patience
         # Not pytest's: the path of a unix socket is short.
         self._temporary: Final = tempfile.TemporaryDirectory(prefix="vcf", dir="/tmp")
         self.folder: Final = Path(self._temporary.name)
@@ -116,9 +120,18 @@ class Place:
         self._lines[name].send(AgentCommand(letter))
 
     def _act_signal(self, number: str, identity: int = 1) -> None:
-        """Send a signal to the domain's QEMU."""
+        """Send a signal to the domain's QEMU, and wait until it is gone if it ends it."""
         (pid,) = self.qemus(identity)
-        os.kill(pid, int(number))
+        exited = os.pidfd_open(pid)
+        try:
+            os.kill(pid, int(number))
+            if (
+                int(number) not in _GOES_ON
+                and not select.select([exited], [], [], self._patience)[0]
+            ):
+                raise OperationTimeoutError(f"QEMU {pid} did not end by signal {number}")
+        finally:
+            os.close(exited)
 
     def _act_make_room(self, identity: int = 1) -> None:
         """Let writes succeed from now on that failed until now."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tests.conformance.lifecycle.machine import Json, Machine
 
-__all__ = ["Scenario", "Step", "call", "guest", "host", "later", "signal", "up"]
+__all__ = ["Scenario", "Step", "back", "call", "guest", "host", "later", "leave", "signal", "up"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +16,10 @@ class Step:
     """One step.
 
     Attributes:
-        who: "call", or "place" for what the guest or the host does.
-        verb: A call's name (``client.py`` has them), or an act's (`Place.act`).
+        who: "call", "place" for what the guest or the host does, or "manager" for what becomes of
+            libvirtd or of us.
+        verb: A call's name (``client.py`` has them), an act's (`Place.act`), or "leave" and
+            "return".
         arguments: A file is named by ``FOLDER/name``, as it then stands in the recording.
         named: The call's flags.
         on: Which connection makes the call.
@@ -71,6 +73,16 @@ def guest(letter: str, name: str = "web1") -> Step:
 def later(letter: str, name: str = "web1") -> Step:
     """Send a letter to a guest that cannot read it yet."""
     return Step("place", "later", (letter, name))
+
+
+def leave() -> Step:
+    """Have the manager go; nobody manages the domains then."""
+    return Step("manager", "leave")
+
+
+def back() -> Step:
+    """Have the manager come back."""
+    return Step("manager", "return")
 
 
 def up(name: str = "web1") -> Step:

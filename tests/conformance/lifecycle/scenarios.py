@@ -12,6 +12,7 @@ from tests.conformance.lifecycle import (
     definition_scenarios,
     golden_scenarios,
     guest_scenarios,
+    manager_scenarios,
     running_scenarios,
     saving_scenarios,
     signal_scenarios,
@@ -30,6 +31,7 @@ _ALL: Final = (
     *guest_scenarios.ALL,
     *saving_scenarios.ALL,
     *signal_scenarios.ALL,
+    *manager_scenarios.ALL,
 )
 
 SCENARIOS: Final[Mapping[str, Scenario]] = MappingProxyType({one.name: one for one in _ALL})

@@ -31,9 +31,14 @@ _EVENT_IDS: Final = {str(event_id).replace("-", ""): str(event_id) for event_id 
 class Theirs:
     """A real libvirtd on which scenarios are played, one after the other."""
 
-    def __init__(self, libvirtd: PrivateLibvirtd, client: StockClient) -> None:
+    def __init__(self, libvirtd: PrivateLibvirtd) -> None:
         self._libvirtd: Final = libvirtd
-        self._client: Final = client
+        self._client = StockClient(libvirtd.uri())
+        self._is_away = False
+
+    def close(self) -> None:
+        """Let the client go."""
+        self._client.close()
 
     def play(self, scenario: Scenario) -> list[Outcome]:
         """Play a scenario; the last outcome is that of ending whatever it left."""
@@ -43,8 +48,13 @@ class Theirs:
 
     def _do(self, step: Step, place: Place) -> Outcome:
         quiet = 0.0 if step.verb in _AT_ONCE else _QUIET
+        if step.who == "manager":
+            getattr(self, f"_{step.verb}")()
         if step.who == "place":
             place.act(step.verb, *map(str, step.arguments))
+        if self._is_away:
+            return Outcome(code=0, text="", events=[], domains={})
+        if step.who in {"place", "manager"}:
             answer = self._client.ask("take", quiet=quiet)
         elif step.verb == "open":
             answer = self._client.ask("open", self._libvirtd.uri(), on=step.on)
@@ -54,6 +64,16 @@ class Theirs:
             answer = self._client.ask(step.verb, *arguments, on=step.on, quiet=quiet, named=named)
         text = answer.text or said(answer.result)
         return self._outcome(place, answer.code, text, answer.events)
+
+    def _leave(self) -> None:
+        self._client.close()
+        self._libvirtd.kill()
+        self._is_away = True
+
+    def _return(self) -> None:
+        self._libvirtd.start_again()
+        self._client = StockClient(self._libvirtd.uri())
+        self._is_away = False
 
     def _clear_away(self, place: Place) -> Outcome:
         events = []

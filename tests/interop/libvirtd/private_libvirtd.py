@@ -16,6 +16,7 @@ Confined to the thread that makes it.
 import os
 import select
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -110,8 +111,7 @@ class PrivateLibvirtd:
 
     def __enter__(self) -> Self:
         self._write_configuration()
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told:
-            told.bind(str(self.base / "notify"))
+        with self._notified() as told:
             self._process = self._launch()
             self._wait(told, self._process)
         return self
@@ -129,9 +129,36 @@ class PrivateLibvirtd:
         scheme, rest = driver.split(":", 1)
         return f"{scheme}+unix:{rest}?socket={self.base}/sock/libvirt-sock"
 
+    def kill(self) -> None:
+        """Kill the daemon; its QEMUs go on."""
+        pid = int((self.base / "pid").read_text())
+        gone = os.pidfd_open(pid)
+        os.kill(pid, signal.SIGKILL)
+        try:
+            assert select.select([gone], [], [], _PATIENCE)[0]
+        finally:
+            os.close(gone)
+
+    def start_again(self) -> None:
+        """Start the killed daemon again, and wait until it is ready."""
+        assert self._process is not None
+        assert self._process.stdin is not None
+        with self._notified() as told:
+            self._process.stdin.write(b"again\n")
+            self._process.stdin.flush()
+            self._wait(told, self._process)
+
     def pid_of_qemu(self, name: str) -> int:
         """Return the process id of the domain *name*'s QEMU."""
         return int((self.base / "run" / "qemu" / f"{name}.pid").read_text())
+
+    def _notified(self) -> socket.socket:
+        """Make the socket at which the daemon says that it is ready."""
+        path = self.base / "notify"
+        path.unlink(missing_ok=True)
+        told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        told.bind(str(path))
+        return told
 
     def _write_configuration(self) -> None:
         for folder in ("sock", "etc/qemu", "run", "lib/qemu", "log/qemu", "cache"):

@@ -8,9 +8,10 @@ orphans: this one. libvirtd takes a QEMU for alive as long as a signal can be se
 zombie allows. Where process 1 reaps every few seconds, as in some containers, every STOPPED would
 come that much later.
 
-When its standard input ends, or SIGTERM comes, it ends the command with SIGTERM, after a while
-with SIGKILL, and then kills whatever is left below it. So nothing outlives the test that holds the
-other end of that pipe, even one that is killed.
+A command that was killed is started again when a line comes on the standard input. When that
+ends, or SIGTERM comes, the command is ended with SIGTERM, after a while with SIGKILL, and then
+whatever is left below this program is killed. So nothing outlives the test that holds the other
+end of that pipe, even one that is killed.
 """
 
 import ctypes
@@ -34,8 +35,11 @@ def main() -> int:
     for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
     null = (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)
-    child = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ, file_actions=[null])
-    status = watch(child, woken)
+    is_wanted, status = True, 0
+    while is_wanted:
+        child = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ, file_actions=[null])
+        status = watch(child, woken)
+        is_wanted = os.waitstatus_to_exitcode(status) == -signal.SIGKILL and is_asked_again(woken)
     kill_the_rest()
     return os.waitstatus_to_exitcode(status) & 0xFF
 
@@ -54,6 +58,14 @@ def watch(child: int, woken: int) -> int:
         if is_over or signal.SIGTERM in numbers or signal.SIGINT in numbers:
             watched, patience = [woken], GRACE
             os.kill(child, signal.SIGTERM)
+
+
+def is_asked_again(woken: int) -> bool:
+    """Reap what the killed command left, until its next start is asked for, or the end."""
+    while 0 not in select.select([0, woken], [], [])[0]:
+        os.read(woken, 100)
+        reap(-1)
+    return bool(os.read(0, 100))
 
 
 def reap(child: int) -> int | None:

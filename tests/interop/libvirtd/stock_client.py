@@ -87,6 +87,10 @@ class StockClient:
         exc_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the client, and with it its connections."""
         self._process.communicate(timeout=_PATIENCE)
 
     def ask(

@@ -100,6 +100,20 @@ def test_serves_the_test_driver() -> None:
                 assert client.ask("lookup", "nobody").code == 42
 
 
+def test_started_again() -> None:
+    """A QEMU goes on without the daemon, which finds it when it is started again."""
+    with PrivateLibvirtd() as libvirtd:
+        with StockClient(libvirtd.uri()) as client:
+            client.ask("create", _XML)
+        qemu = libvirtd.pid_of_qemu("left")
+        libvirtd.kill()
+        assert not _is_gone(qemu)
+        libvirtd.start_again()
+        with StockClient(libvirtd.uri()) as client:
+            assert client.ask("state", "left").code == 0
+    assert _is_gone(qemu)
+
+
 def test_second_connection() -> None:
     """What is started with autodestroy ends with the connection that started it."""
     with PrivateLibvirtd() as libvirtd, StockClient(libvirtd.uri()) as client:
