@@ -4,7 +4,7 @@
 A difference that no entry explains fails. Each entry is shown in ``test_explanations.py``: by a
 story, or, where libvirt itself tells now this and now that, by what was seen.
 
-Events have predicates of another form, for several entries may be at work in one step: `without`
+Events may need predicates of another form, for several entries are at work in one step: `without`
 takes out of what one side told what the entry allows to differ. If both sides are then equal, the
 entries that took something out explain the difference.
 
@@ -17,7 +17,15 @@ from typing import Final, cast
 
 from tests.differential.outcome import Difference, Event
 from tests.differential.story import Step
-from virevents.model import INACTIVE_ID, CrashedDetail, Lifecycle, SuspendedDetail
+from tests.interop.libvirtd.stock_client import Json
+from virevents.model import (
+    INACTIVE_ID,
+    CrashedDetail,
+    Lifecycle,
+    RunningReason,
+    ShutoffReason,
+    SuspendedDetail,
+)
 
 __all__ = ["EXPLANATIONS", "Explanation", "explain"]
 
@@ -41,7 +49,7 @@ class Explanation:
         name: Its name, in the table that a run prints.
         arm: "memory", the test drivers, or "guests", real QEMU.
         reason: Why we differ.
-        explains: Whether a difference after a step, of anything but events, is of this kind.
+        explains: Whether a difference after a step is of this kind as a whole.
         without: What is left of one side's events.
         shown_by: A story in which it appears; "" where libvirt does not always tell the same.
     """
@@ -57,8 +65,9 @@ class Explanation:
 def explain(arm: str, step: Step, difference: Difference) -> list[Explanation]:
     """Return the entries that explain *difference*; none if it is unexplained."""
     entries = [entry for entry in EXPLANATIONS if entry.arm == arm]
-    if difference.what != "events":
-        return [entry for entry in entries if entry.explains(step, difference)][:1]
+    whole = [entry for entry in entries if entry.explains(step, difference)]
+    if whole or difference.what != "events":
+        return whole[:1]
     ours = cast("Events", difference.ours)
     theirs = cast("Events", difference.theirs)
     used = []
@@ -118,16 +127,51 @@ def _without_pause_before_panic(events: Events) -> Events:
     )
 
 
-def _without_last_words(events: Events) -> Events:
-    def is_last(number: int) -> bool:
-        name = events[number][1]
-        return any(_is(e, Lifecycle.STOPPED) and e[1] == name for e in events[number:])
+def _stops_after(events: Events, number: int) -> bool:
+    name = events[number][1]
+    return any(_is(event, Lifecycle.STOPPED) and event[1] == name for event in events[number:])
 
+
+def _without_last_words(events: Events) -> Events:
     return tuple(
         event
         for number, event in enumerate(events)
-        if event[0] != "controlerror" or not is_last(number)
+        if event[0] != "controlerror" or not _stops_after(events, number)
     )
+
+
+def _is_resume_in_vain(step: Step, difference: Difference) -> bool:
+    if step.verb != "core_dump" or not step.has("reset"):
+        return False
+    if difference.what == "events":
+        told = [cast("Events", one) for one in (difference.ours, difference.theirs)]
+        # Either way it ends, and before it does the guest's shutdown is told.
+        return all(_ends_in_order(events) for events in told) and any(
+            _is(event, Lifecycle.SUSPENDED, SuspendedDetail.API_ERROR)
+            for events in told
+            for event in events
+        )
+    reasons = _differing(difference)
+    return reasons == [{ShutoffReason.SHUTDOWN, ShutoffReason.CRASHED}]
+
+
+def _ends_in_order(events: Events) -> bool:
+    steps = [e[3][0] for e in events if _is(e, Lifecycle.SHUTDOWN) or _is(e, Lifecycle.STOPPED)]
+    return steps == [Lifecycle.SHUTDOWN, Lifecycle.STOPPED]
+
+
+def _differing(difference: Difference) -> list[set[Json]]:
+    """Return what differs between a domain's facts."""
+    if not isinstance(difference.ours, tuple) or not isinstance(difference.theirs, tuple):
+        return []
+    pairs = zip(difference.ours, difference.theirs, strict=True)
+    return [{our, their} for our, their in pairs if our != their]
+
+
+def _is_reason_left_over(step: Step, difference: Difference) -> bool:
+    if step.verb != "core_dump" or not difference.what.startswith("domain "):
+        return False
+    return _differing(difference) == [{RunningReason.BOOTED, RunningReason.UNPAUSED}]
 
 
 def _without_repeated_reboots(events: Events) -> Events:
@@ -201,6 +245,21 @@ EXPLANATIONS: Final = (
         "libvirt's own race: of the resets that one reboot makes of the machine, it tells one or "
         "two.",
         without=_without_repeated_reboots,
+    ),
+    Explanation(
+        "resume-in-vain",
+        "guests",
+        "After a dump that resets a machine which on_reboot=destroy ends, libvirt tries to resume "
+        "it, and tells now so and now so that it could not. Ours does not try.",
+        _is_resume_in_vain,
+        shown_by="define web1 uuid=1 on_reboot=destroy\nstart web1\ncore_dump web1 file=a reset\n",
+    ),
+    Explanation(
+        "reason-left-over",
+        "guests",
+        "libvirt's own race: the reason that it noted for the RESUME of a reboot is sometimes "
+        "taken by a later one, that of a dump, whose reason should be that it was unpaused.",
+        _is_reason_left_over,
     ),
     Explanation(
         "passes-of-a-sleeper",

