@@ -117,5 +117,22 @@ def test_one_of_both_when_the_disk_refuses(tmp_path: Path, monkeypatch: pytest.M
         assert web.driver.domains(active=True) == []
 
 
+def test_one_of_both_when_the_disk_refuses_to_settle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The directory opens all the same, and the next opening tries again."""
+    with bench(tmp_path) as web:
+        uuid = saved(web)
+    place = tmp_path / "save" / uuid
+    place.rename(place.with_name(place.name + ".aside"))
+    with monkeypatch.context() as patch:
+        patch.setattr(ManagedSaves, "put_in_place", refuse)
+        with bench(tmp_path) as web:
+            assert not web.driver.has_managed_save(uuid)
+    assert "could not settle the save of web1" in caplog.text
+    with bench(tmp_path) as web:
+        assert web.driver.has_managed_save(uuid)
+
+
 def refuse(*_: object) -> None:
     raise OSError(28, "No space left on device")

@@ -3,6 +3,7 @@
 
 import json
 import socket
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,8 +30,9 @@ def line(tmp_path: Path) -> Iterator[AgentLine]:
 
 
 @pytest.fixture
-def web(tmp_path: Path) -> Iterator[Bench]:
-    with bench(tmp_path) as opened:
+def web() -> Iterator[Bench]:
+    """In a short folder: QEMU itself makes the channel's socket, whose address has 107 bytes."""
+    with tempfile.TemporaryDirectory(prefix="v") as folder, bench(Path(folder)) as opened:
         yield opened
 
 
@@ -60,6 +62,18 @@ def test_as_libvirt_without_a_channel(web: Bench) -> None:
     assert str(none) == "argument unsupported: QEMU guest agent is not configured"
     web.driver.suspend(uuid)
     assert "domain is not running" in str(refused(web, uuid))
+
+
+def test_as_libvirt_without_the_channels_socket(
+    web: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody removed it."""
+    monkeypatch.setattr(sleeping, "_is_agent_there", there)
+    uuid = define(web, CHANNEL)
+    web.driver.start(uuid)
+    for path in web.root.glob("run/*/channel/target/*"):
+        path.unlink()
+    assert refused(web, uuid).code == 86
 
 
 def test_as_libvirt_without_an_agent(web: Bench) -> None:
