@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from virevents.definition import DiskFormat, DomainDefinition, DomainType, Features
+from virevents.definition import DiskFormat, DomainDefinition, DomainType, Features, aliases
 from virevents.drivers.qemu.arguments.command_line import make_command_line
+from virevents.drivers.qemu.arguments.ports import hold_free_port
 from virevents.drivers.qemu.arguments.resources import Resources
 from virevents.drivers.qemu.arguments.support import check_supported, find_emulator
 from virevents.model import Json
@@ -33,7 +34,7 @@ FREE_PORTS: Final = {
     f"graphics{position}": {"port": 5940 + position, "websocket": 5950 + position}
     for position in range(9)
 }
-"""Ports for any graphics. Nobody else's tests may listen there: these are fixed."""
+"""Ports for any graphics of a QEMU that is not started."""
 
 DEVICES: Final[Mapping[str, Json]] = {
     "execute": "qom-list",
@@ -102,7 +103,7 @@ def ask(
         definition: What it is to run by; checked first, as the driver does.
         folder: For its sockets.
         questions: QMP commands.
-        ports: See `Resources`.
+        ports: See `Resources`; None: free ones for all graphics.
         taps: See `Resources`.
         is_incoming: See `Resources`.
     """
@@ -110,6 +111,8 @@ def ask(
     channels = folder / "channels"
     channels.mkdir(exist_ok=True)
     with ExitStack() as opened:
+        if ports is None:
+            ports = {name: _hold(opened) for name in aliases(definition)["graphics"]}
         listener = opened.enter_context(socket.socket(socket.AF_UNIX))
         monitor = folder / "monitor"
         monitor.unlink(missing_ok=True)
@@ -118,7 +121,7 @@ def ask(
         resources = Resources(
             monitor_descriptor=listener.fileno(),
             channels=channels,
-            ports=ports or {},
+            ports=ports,
             taps=taps or {},
             is_incoming=is_incoming,
         )
@@ -139,6 +142,11 @@ def ask(
         )
         listener.close()
         return _ask(process, ours, questions)
+
+
+def _hold(opened: ExitStack) -> Mapping[str, int]:
+    ports = (hold_free_port("127.0.0.1", opened, least=least) for least in (5900, 5700))
+    return dict(zip(("port", "websocket"), ports, strict=True))
 
 
 def _ask(

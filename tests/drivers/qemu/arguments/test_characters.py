@@ -9,7 +9,6 @@ import pytest
 from tests.drivers.qemu.arguments.emulator import (
     DEFINITION,
     DEVICES,
-    FREE_PORTS,
     ask,
     command_line,
     options,
@@ -71,7 +70,7 @@ def test_shown_by_qemu(tmp_path: Path) -> None:
             ),
             graphics=(SpiceGraphics(),),
         )
-        met = ask(definition, tmp_path, "query-chardev", DEVICES, ports=FREE_PORTS)
+        met = ask(definition, tmp_path, "query-chardev", DEVICES)
     ends = {str(row["label"]): str(row["filename"]) for row in met.rows(0)}
     del ends["monitor"]
     terminals = {name for name, end in ends.items() if end.startswith("pty:/dev/pts/")}
@@ -171,7 +170,8 @@ def test_agents_socket_needs_a_folder() -> None:
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        (replace(DEFINITION, serials=(Serial(),) * 5), "at most 4 serial ports"),
+        (replace(DEFINITION, serials=(Serial(),) * 5), "number of ISA serial ports is '4'"),
+        (replace(DEFINITION, serials=(Serial(port=4),)), "number of ISA serial ports is '4'"),
         (
             replace(DEFINITION, channels=(Channel(end=SpiceEnd(), name="x"),)),
             "'spicevmc' not supported without spice",
@@ -182,6 +182,21 @@ def test_agents_socket_needs_a_folder() -> None:
 def test_named_refusal(changed: DomainDefinition, words: str) -> None:
     with pytest.raises(UnsupportedDefinitionError, match=words):
         check_characters(changed)
+
+
+def test_an_address_that_there_is_not_is_refused() -> None:
+    for changed, words in (
+        (replace(DEFINITION, serials=(Serial(address=IsaAddress(irq=16)),)), "irq of at most 15"),
+        (
+            replace(
+                DEFINITION,
+                channels=(replace(AGENT_CHANNEL, address=VirtioSerialAddress(port=31)),),
+            ),
+            "a port that the controller has, met 31",
+        ),
+    ):
+        with pytest.raises(UnsupportedDefinitionError, match=words):
+            command_line(changed)
 
 
 def test_an_address_of_another_kind_is_refused() -> None:

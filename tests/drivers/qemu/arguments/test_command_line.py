@@ -192,7 +192,7 @@ def test_no_smuggling(name: str, path: str, cmdline: str) -> None:
     assert found.count(cmdline) >= 1
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=30)
 @given(definitions())
 def test_no_smuggling_in_any_definition(definition: DomainDefinition) -> None:
     try:
@@ -212,7 +212,7 @@ def test_no_smuggling_in_any_definition(definition: DomainDefinition) -> None:
         for cls in fact.choices.values()
     ],
 )
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=15)
 @given(st.data())
 def test_no_smuggling_in_any_device(field: str, cls: type[Facts], data: st.DataObject) -> None:
     """One at a time, so that few definitions are refused for what does not go together."""
@@ -317,7 +317,7 @@ def with_own_files(definition: DomainDefinition, folder: Path) -> DomainDefiniti
 @pytest.mark.parametrize("name", samples())
 def test_really_starts(name: str, tmp_path: Path) -> None:
     definition = with_own_files(parse_definition((DATA / name).read_bytes()), tmp_path)
-    met = ask(definition, tmp_path, "query-status", "query-uuid", ports=FREE_PORTS)
+    met = ask(definition, tmp_path, "query-status", "query-uuid")
     assert isinstance(met.answers[0], dict)
     assert met.answers[0]["status"] == "prelaunch"
     assert met.answers[1] == {"UUID": definition.uuid}

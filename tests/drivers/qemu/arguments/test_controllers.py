@@ -203,6 +203,13 @@ def test_an_address_is_kept() -> None:
         ("pc", controller(PCI, 0, ControllerModel.PCI_BRIDGE), "at index 0, met pci-bridge"),
         ("pc", controller(PCI, 1, ControllerModel.PCIE_ROOT_PORT), "a machine with PCI Express"),
         ("pc", controller(PCI, 1), "expected a model"),
+        ("pc", controller(PCI, 256, ControllerModel.PCI_BRIDGE), "at most 255, met 256"),
+        ("pc", controller(USB, 0, ControllerModel.ICH9_UHCI1), "expected its master"),
+        (
+            "pc",
+            Controller(kind=ControllerKind.VIRTIO_SERIAL, index=0, ports=512),
+            "at most 511 ports",
+        ),
     ],
 )
 def test_named_refusal(machine: str, refused: Controller, words: str) -> None:

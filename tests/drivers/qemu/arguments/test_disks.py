@@ -264,6 +264,12 @@ def test_where_each_disk_sits() -> None:
         ),
         (Disk(target="hda", device=DiskDevice.FLOPPY), "Invalid bus type 'ide' for floppy"),
         (Disk(target="fda", source=IMAGE), "Invalid bus type 'fdc' for disk"),
+        (Disk(target="hda", source=IMAGE, is_readonly=True), "readonly ide disks are not"),
+        (
+            Disk(target="sda", bus=DiskBus.SCSI, source=IMAGE, address=DriveAddress(unit=7)),
+            "unit 0 to 6 of the scsi controller for sda, met bus 0, target 0, unit 7",
+        ),
+        (Disk(target="hda", source=IMAGE, address=DriveAddress(bus=2)), "met bus 2"),
         (Disk(target="hda", source=IMAGE, removable=True), "removable is only valid for usb"),
         (Disk(target="hda", source=IMAGE, address=PciAddress()), "expected type='drive'"),
     ],

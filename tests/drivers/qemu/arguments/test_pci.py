@@ -75,6 +75,14 @@ def test_a_bus_that_there_is_not() -> None:
         Places(Q35, [Spot(4, 0, 0)])
 
 
+@pytest.mark.parametrize(
+    "spot", [Spot(0, 0, 1), Spot(1, 1, 0), Spot(3, 0, 0)], ids=["root", "port", "bridge"]
+)
+def test_no_slot_that_the_bus_has_not(spot: Spot) -> None:
+    with pytest.raises(DefinitionError, match="Invalid PCI address"):
+        Places(Q35, [spot])
+
+
 def test_no_more_room() -> None:
     places = Places(PC, [])
     for _ in range(30):

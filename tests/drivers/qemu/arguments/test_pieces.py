@@ -27,6 +27,10 @@ def test_stated_first() -> None:
     ]
 
 
+def test_all_zero_is_anywhere() -> None:
+    assert places(device("a", PciAddress())) == [("a", "0x2", None)]
+
+
 def test_functions() -> None:
     first = PciAddress(slot=5, multifunction=True)
     assert places(device("a", first), device("b", PciAddress(slot=5, function=1))) == [

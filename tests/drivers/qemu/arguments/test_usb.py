@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.drivers.qemu.arguments.emulator import DEFINITION, DEVICES, FREE_PORTS, ask, make_image
+from tests.drivers.qemu.arguments.emulator import DEFINITION, DEVICES, ask, make_image
 from virevents.definition import (
     Controller,
     ControllerKind,
@@ -58,7 +58,7 @@ def test_every_device(machine: str, tmp_path: Path) -> None:
         graphics=(SpiceGraphics(),),
         redirections=(Redirection(address=UsbAddress(bus=1)),),
     )
-    met = ask(definition, tmp_path, DEVICES, ports=FREE_PORTS)
+    met = ask(definition, tmp_path, DEVICES)
     found = met.devices(0)
     assert {name: found[name] for name in sorted(found) if name != "balloon0"} == {
         "input0": "usb-tablet",

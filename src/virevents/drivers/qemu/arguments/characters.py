@@ -22,6 +22,7 @@ from virevents.definition import (
     Channel,
     Console,
     ConsoleTarget,
+    ControllerKind,
     DomainDefinition,
     FileEnd,
     IsaAddress,
@@ -50,6 +51,10 @@ AGENT: Final = "org.qemu.guest_agent.0"
 """The name by which the guest's agent finds its channel."""
 
 _ISA_PORTS: Final = 4
+_ISA_IRQ_MAX: Final = 15
+# Of a virtio-serial controller that does not say how many it has.
+_VIRTIO_PORTS: Final = 31
+_ISA_TARGETS: Final = (None, SerialTarget.ISA)
 # The one that SPICE's own agent listens on, by the name that QEMU has for it.
 _SPICE_AGENT: Final = "vdagent"
 
@@ -63,8 +68,10 @@ def check_characters(definition: DomainDefinition) -> None:
     serials = [each for each in definition.consoles[1:] if _is_serial(each)]
     if serials:
         _refuse("console", "Only the first console can be a serial port")
-    if len(definition.serials) > _ISA_PORTS:
-        _refuse("serial", f"expected at most {_ISA_PORTS} serial ports")
+    isa = [each for each in enumerate(definition.serials) if each[1].target in _ISA_TARGETS]
+    ports = [at if serial.port is None else serial.port for at, serial in isa]
+    if any(port >= _ISA_PORTS for port in ports) or len(set(ports)) < len(ports):
+        _refuse("target@port", f"Maximum supported number of ISA serial ports is '{_ISA_PORTS}'")
     has_spice = any(isinstance(each, SpiceGraphics) for each in definition.graphics)
     needs_spice = any(isinstance(each.end, SpiceEnd) for each in definition.channels)
     if needs_spice and not has_spice:
@@ -136,6 +143,8 @@ def _isa(address: AnyAddress | None) -> dict[str, Json]:
     check_address(address, IsaAddress)
     if not isinstance(address, IsaAddress):
         return {}
+    if address.irq is not None and address.irq > _ISA_IRQ_MAX:
+        _refuse("address@irq", f"expected an irq of at most {_ISA_IRQ_MAX}, met {address.irq}")
     return {"iobase": address.iobase, "irq": address.irq}
 
 
@@ -143,6 +152,11 @@ class _Ports:
     """The ports of the virtio-serial controllers; confined to one making of an argument list."""
 
     def __init__(self, definition: DomainDefinition) -> None:
+        self._counts: Final = {
+            each.index: each.ports or _VIRTIO_PORTS
+            for each in definition.controllers
+            if each.kind is ControllerKind.VIRTIO_SERIAL
+        }
         self._taken: Final[set[tuple[int, int]]] = set()
         for device in (*definition.channels, *definition.consoles):
             at = device.address
@@ -162,6 +176,8 @@ class _Ports:
             while (controller, port) in self._taken:
                 port += 1
             self._taken.add((controller, port))
+        if port >= self._counts.get(controller, _VIRTIO_PORTS):
+            _refuse("address@port", f"expected a port that the controller has, met {port}")
         return {"bus": f"virtio-serial{controller}.0", "nr": port}
 
 

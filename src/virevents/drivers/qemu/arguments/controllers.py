@@ -88,6 +88,8 @@ _COMPANIONS: Final = frozenset(_ICH9_FUNCTION) - {ControllerModel.ICH9_EHCI1}
 _PORTS_OF_A_SLOT: Final = 8
 # The chip of "pc" has its USB here; whoever asks for it in the first place gets it there.
 _PIIX3_USB: Final = PciAddress(slot=1, function=2)
+_PCI_INDEX_MAX: Final = 255  # it is the number of the chassis, too
+_SERIAL_PORTS_MAX: Final = 511
 _XHCI: Final = (ControllerModel.NEC_XHCI, ControllerModel.QEMU_XHCI)
 _FIRST_PORT: Final = 0x10
 
@@ -141,6 +143,17 @@ def check_controllers(definition: DomainDefinition) -> None:
             _refuse("Only a single fdc controller is supported for this machine type")
         if each.kind is ControllerKind.PCI:
             _check_pci(each, express=express)
+        if each.kind is ControllerKind.VIRTIO_SERIAL and (each.ports or 0) > _SERIAL_PORTS_MAX:
+            _refuse(f"expected at most {_SERIAL_PORTS_MAX} ports, met {each.ports}")
+    _check_usb(definition)
+
+
+def _check_usb(definition: DomainDefinition) -> None:
+    usb = [each for each in definition.controllers if each.kind is ControllerKind.USB]
+    masters = {each.index for each in usb if each.model is ControllerModel.ICH9_EHCI1}
+    for each in usb:
+        if each.model in _COMPANIONS and each.index not in masters:
+            _refuse(f"{each.model}: expected its master, an ich9-ehci1 of index {each.index}")
     if _has_no_usb(definition) and list(usb_indexes(definition)):
         _refuse(
             "Can't add USB device. USB bus is disabled: met <controller type='usb' model='none'>"
@@ -157,6 +170,8 @@ def _check_pci(controller: Controller, *, express: bool) -> None:
         )
     if controller.model is None and controller.index:
         _refuse(f"expected a model of the PCI controller of index {controller.index}, met none")
+    if controller.index > _PCI_INDEX_MAX:
+        _refuse(f"expected an index of at most {_PCI_INDEX_MAX}, met {controller.index}")
     if not _is_root(controller) and controller.index == 0:
         _refuse(f"expected model {expected} at index 0, met {controller.model}")
     if controller.model is not ControllerModel.PCI_BRIDGE and not express and controller.index:

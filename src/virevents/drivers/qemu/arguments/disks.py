@@ -54,6 +54,14 @@ _ROUND_THE_CACHE: Final = (DiskCache.NONE, DiskCache.DIRECTSYNC)
 _WRITE_ERROR: Final[Mapping[DiskErrorPolicy, str]] = {DiskErrorPolicy.ENOSPACE: "enospc"}
 _READ_ERRORS_TOO: Final = (DiskErrorPolicy.STOP, DiskErrorPolicy.REPORT, DiskErrorPolicy.IGNORE)
 
+# How many buses, and units of a bus, a controller has; of lsilogic's units one is its own.
+_UNITS: Final[Mapping[DiskBus, tuple[int, int]]] = {
+    DiskBus.IDE: (2, 2),
+    DiskBus.SATA: (1, 6),
+    DiskBus.SCSI: (1, 7),
+    DiskBus.FDC: (1, 2),
+}
+_NEVER_READONLY: Final = (DiskBus.IDE, DiskBus.SATA)
 _CDROM_BUSES: Final = (DiskBus.IDE, DiskBus.SATA, DiskBus.SCSI, DiskBus.USB)
 
 
@@ -66,6 +74,7 @@ def check_disks(definition: DomainDefinition) -> None:
     places: set[str] = set()
     for disk, alias in zip(definition.disks, aliases(definition)["disks"], strict=True):
         _check(disk)
+        _check_unit(definition, disk)
         if alias in places:
             raise UnsupportedDefinitionError(
                 f"Found duplicate drive address for disk with target name '{disk.target}'",
@@ -87,8 +96,28 @@ def _check(disk: Disk) -> None:
     has_place = bus in {DiskBus.VIRTIO, DiskBus.USB} or disk.address is None
     if not has_place and not isinstance(disk.address, DriveAddress):
         _refuse("type", f"expected type='drive' for {disk.target}, on bus {bus}", of="address")
+    if disk.is_readonly and disk.device is DiskDevice.DISK and bus in _NEVER_READONLY:
+        _refuse("readonly", f"readonly {bus} disks are not supported", of="disk")
     if disk.removable is not None and bus is not DiskBus.USB:
         _refuse("removable", "removable is only valid for usb disks", of="target")
+
+
+def _check_unit(definition: DomainDefinition, disk: Disk) -> None:
+    """Which units a simple controller has; the others say it themselves."""
+    bus = disk_bus(disk)
+    if bus not in _UNITS:
+        return
+    at = drive_address(disk)
+    if bus is DiskBus.SCSI and has_targets(definition, at.controller):
+        return
+    buses, units = _UNITS[bus]
+    if at.bus >= buses or at.target or at.unit >= units:
+        _refuse(
+            "unit",
+            f"expected bus 0 to {buses - 1}, target 0 and unit 0 to {units - 1} of the {bus}"
+            f" controller for {disk.target}, met bus {at.bus}, target {at.target}, unit {at.unit}",
+            of="address",
+        )
 
 
 def _refuse(attribute: str, text: str, *, of: str = "driver") -> None:

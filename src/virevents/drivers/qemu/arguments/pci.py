@@ -62,6 +62,14 @@ _SLOTS: Final[Mapping[BusKind, range]] = {
     BusKind.BRIDGE: range(1, _SLOT_MAX + 1),
 }
 
+# The slots that a definition may state; what the chipset has of them QEMU says.
+_STATABLE: Final[Mapping[BusKind, range]] = {
+    BusKind.CONVENTIONAL_ROOT: range(1, _SLOT_MAX + 1),
+    BusKind.EXPRESS_ROOT: range(1, _SLOT_MAX + 1),
+    BusKind.EXPRESS_PORT: range(1),
+    BusKind.BRIDGE: range(1, _SLOT_MAX + 1),
+}
+
 _ROOTS: Final = (BusKind.CONVENTIONAL_ROOT, BusKind.EXPRESS_ROOT)
 
 # The buses to try for a device, the best first.
@@ -82,7 +90,7 @@ class Places:
         taken: The places that the definition gives away itself.
 
     Raises:
-        DefinitionError: A place is given away twice.
+        DefinitionError: A place is given away twice, or is none of its bus.
         UnsupportedDefinitionError: A place is on a bus that there is not.
     """
 
@@ -125,6 +133,12 @@ class Places:
                 f"<address>: expected a PCI bus that a <controller type='pci'> with that index"
                 f" makes, met bus {spot.bus}",
                 element="address@bus",
+            )
+        slots = _STATABLE[self._buses[spot.bus]]
+        if spot.slot not in slots:
+            raise DefinitionError(
+                f"Invalid PCI address {spot}. slot must be >= {slots[0]} and <= {slots[-1]}",
+                element="address@slot",
             )
         if spot in self._taken:
             raise DefinitionError(f"Attempted double use of PCI Address {spot}", element="address")

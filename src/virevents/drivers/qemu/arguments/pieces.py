@@ -53,7 +53,9 @@ class PciDevice:
                 f"<address>: expected a PCI address in domain 0 for {self.properties['driver']}",
                 element="address",
             )
-        return Spot(self.stated.bus, self.stated.slot, self.stated.function)
+        # All zero is "anywhere", as libvirt reads it; the host bridge is there anyway.
+        spot = Spot(self.stated.bus, self.stated.slot, self.stated.function)
+        return None if spot == Spot(0, 0, 0) else spot
 
 
 Piece = list[str] | PciDevice
