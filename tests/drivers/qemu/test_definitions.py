@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.drivers.qemu.harness import START, Bench, bench, uuid_of
+from tests.drivers.qemu.harness import START, Bench, bench, one_process, uuid_of
 from virevents.definition import parse_definition
 from virevents.drivers import NvramFate
-from virevents.drivers.qemu import kept
+from virevents.drivers.qemu import directory, kept
+from virevents.drivers.qemu.estate import Estate
 from virevents.errors import (
     DefinitionError,
     DomainExistsError,
@@ -64,6 +65,35 @@ def test_what_was_defined_before_is_updated_as_libvirts(web: Bench) -> None:
     web.define()
     wanted = ["defined added", *START, "undefined removed", "defined updated"]
     assert web.told.wait_for(*wanted) == wanted
+
+
+class CrashError(BaseException):
+    """What the process does not come to do any more."""
+
+
+def crash(*_: object) -> None:
+    raise CrashError
+
+
+@pytest.mark.parametrize(
+    ("owner", "step", "name"),
+    [(Path, "replace", "web1"), (directory, "_sync", "db1"), (Estate, "push_locked", "db1")],
+)
+def test_durable_killed_while_it_renames(
+    tmp_path: Path, owner: object, step: str, name: str
+) -> None:
+    """The definition is one file, old or new: the domain has one name or the other."""
+    with bench(tmp_path) as web:
+        uuid = web.define()
+        web.driver.set_autostart(uuid, is_on=True)
+    with pytest.MonkeyPatch.context() as patch, one_process(tmp_path) as web:
+        patch.setattr(owner, step, crash)
+        with pytest.raises(CrashError):
+            web.driver.rename(uuid, "db1")
+    with bench(tmp_path) as web:
+        assert names(web) == [name]
+        assert web.driver.lookup_name(name).uuid == uuid
+        assert web.driver.is_autostarted(uuid)
 
 
 def test_whole_or_not_define(web: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
