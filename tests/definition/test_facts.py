@@ -19,7 +19,7 @@ EACH = pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
 
 
 @EACH
-@settings(max_examples=5)
+@settings(max_examples=2)
 @given(data=st.data())
 def test_always_valid(cls: type[Facts], data: st.DataObject) -> None:
     made = data.draw(facts(cls))

@@ -15,10 +15,13 @@ from virevents.definition import (
     BalloonModel,
     BridgeNetwork,
     Channel,
+    DeviceRandom,
     DomainDefinition,
     Interface,
     LiveFacts,
     NullEnd,
+    Rng,
+    RngModel,
     Serial,
     UnixEnd,
     VncGraphics,
@@ -55,14 +58,14 @@ def test_all() -> None:
     assert "  <devices>\n    <emulator>/e</emulator>\n  </devices>\n</domain>\n" in text
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(definitions())
 def test_stable(definition: DomainDefinition) -> None:
     text = to_xml(definition)
     assert to_xml(parse_definition(text)) == text
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(definitions())
 def test_escaped(definition: DomainDefinition) -> None:
     root = parse_tree(to_xml(definition))
@@ -75,7 +78,7 @@ def test_escaped(definition: DomainDefinition) -> None:
     assert stated <= {each.place.partition("/")[2] for each in facts_of(DomainDefinition).values()}
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(definitions(), st.integers(1, 10**6))
 def test_live(definition: DomainDefinition, number: int) -> None:
     text = to_xml(definition, live=LiveFacts(id=number))
@@ -117,6 +120,13 @@ def test_live_facts_of_devices() -> None:
     again = parse_definition(text)
     assert replace(again, graphics=definition.graphics) == definition
     assert again.graphics == (VncGraphics(listen=AddressListen(address="127.0.0.1")),)
+
+
+def test_what_is_told_as_text() -> None:
+    definition = replace(LEAST, rngs=(Rng(model=RngModel.VIRTIO, backend=DeviceRandom()),))
+    told = {"rng0": {"backend": "/dev/hwrng"}}
+    text = to_xml(definition, live=LiveFacts(id=1, told=told))
+    assert "<backend model='random'>/dev/hwrng</backend>" in text
 
 
 def test_order_is_libvirts() -> None:

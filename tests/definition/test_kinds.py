@@ -65,7 +65,7 @@ EACH = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 
 
 @EACH
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(data=st.data())
 def test_round_trip(kind: Kind, data: st.DataObject) -> None:
     value = data.draw(values(kind))
@@ -74,7 +74,7 @@ def test_round_trip(kind: Kind, data: st.DataObject) -> None:
 
 
 @EACH
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(text=st.text())
 def test_same_rules(kind: Kind, text: str) -> None:
     try:

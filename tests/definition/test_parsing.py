@@ -33,13 +33,13 @@ def test_least() -> None:
     assert parse_definition(least_xml().encode()) == LEAST
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(definitions(), st.none() | st.integers(1, 10**6))
 def test_round_trip(definition: DomainDefinition, running_id: int | None) -> None:
     assert parse_definition(to_xml(definition, id=running_id)) == definition
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(definitions(), _CUTS)
 def test_two_ends(definition: DomainDefinition, cut: tuple[int, int, str]) -> None:
     xml = to_xml(definition)

@@ -31,7 +31,7 @@ def _devices(xml: str) -> str:
 
 
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
-@settings(max_examples=20)
+@settings(max_examples=8)
 @given(data=st.data())
 def test_every_fact(cls: type[Facts], data: st.DataObject) -> None:
     made = data.draw(facts(cls))

@@ -147,8 +147,6 @@ class Facts:
             try:
                 _check(fact, value)
             except ValueError as error:
-                if isinstance(error, DefinitionError):
-                    raise
                 self.wrong(fact.place, str(error))
         self.cross_check()
 
