@@ -27,6 +27,8 @@ def _read(path: str, mode: str = "bind") -> Channel:
         f"/var/lib/libvirt/qemu/channel/target/web.{_AGENT}",
         f"/run/libvirt/qemu/channel/3-web/{_AGENT}",
         f"/srv/run/6695eb01/channel/target/{_AGENT}",
+        "/srv/run/6695eb01/channel/channel0",
+        "/srv/run/6695eb01/channel/target/channel12",
     ],
 )
 def test_a_path_that_a_driver_chose_is_none(path: str) -> None:
@@ -42,6 +44,8 @@ def test_a_path_that_a_driver_chose_is_none(path: str) -> None:
         "/var/lib/libvirt/qemu/channel/target/domain-3-web/other",
         f"/run/channel/a/b/{_AGENT}",
         f"/run/channels/{_AGENT}",
+        "/run/channel/channel",
+        "/run/channel0",
     ],
 )
 def test_a_path_of_ones_own(path: str) -> None:

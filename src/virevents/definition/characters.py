@@ -128,6 +128,8 @@ _CHANNEL_ENDS: Final[Mapping[str, type[Facts]]] = {**_ENDS, "spicevmc": SpiceEnd
 # As libvirt's: .../channel/target/domain-1-web/NAME, .../channel/target/web.NAME, and since 9.7
 # .../channel/1-web/NAME.
 _CHOSEN: Final = re.compile("/channel(/target)?(/[^/]+)?$")
+# Ours may be shorter, since a socket's path has little room: .../channel/channel0.
+_SHORT: Final = re.compile("channel[0-9]+")
 _CHANNEL_NAME: Final = Pattern("a word of letters, digits and '_.+-'", "[A-Za-z0-9_.+-]{1,64}")
 
 
@@ -203,7 +205,8 @@ class Channel(Device):
 
 
 def _is_chosen(end: UnixEnd, name: object) -> bool:
-    if end.mode is not UnixMode.BIND or end.path is None or not name:
+    if end.mode is not UnixMode.BIND or end.path is None:
         return False
     folder, _, last = end.path.rpartition("/")
-    return _CHOSEN.search(folder) is not None and last.endswith(str(name))
+    is_named = name is not None and last.endswith(str(name))
+    return _CHOSEN.search(folder) is not None and (is_named or bool(_SHORT.fullmatch(last)))
