@@ -62,6 +62,8 @@ GUESTS: Final = {
         f"--osinfo debian11 --cpu qemu64,+ssse3 {_BASIC} --graphics none --console pty,target.type="
         "virtio --serial file,source.path=/tmp/serial.log --input keyboard,bus=virtio"
     ),
+    "overlay": "--osinfo debian11 --memory 64 --network none --disk path=/srv/guests/overlay.qcow2,"
+    "format=qcow2 --disk path=/srv/guests/disk.img,format=raw --graphics none",
     "usb2": (
         "--osinfo generic --machine q35 --memory 64 --controller usb2 --network user "
         "--disk path=/srv/guests/disk.img,format=raw,bus=usb --graphics vnc --video vga"
