@@ -31,6 +31,7 @@ from virevents.drivers.base import DriverContext
 from virevents.drivers.domains import DomainList
 from virevents.drivers.qemu import sockets
 from virevents.drivers.qemu.arguments import settings_of
+from virevents.drivers.qemu.commands import Commands
 from virevents.drivers.qemu.departing import EXIT_WITHIN, Departure
 from virevents.drivers.qemu.ending import Sign
 from virevents.drivers.qemu.launching import Attached
@@ -43,12 +44,9 @@ from virevents.drivers.qemu.scene import Course, Effect, Reaction
 from virevents.drivers.qemu.sweeping import Sweeper
 from virevents.drivers.qemu.told import Note
 from virevents.drivers.qemu.transitions import Happening, Phase
-from virevents.drivers.qemu.works import Works
 from virevents.errors import MonitorError, MonitorTimeoutError
 from virevents.model import (
     Cause,
-    Json,
-    PausedReason,
     RequestedBy,
     RunningReason,
     StateAndReason,
@@ -145,7 +143,7 @@ class Startup:
 Incoming: TypeAlias = Callable[["QemuRun"], Coroutine[object, object, None]]
 
 
-class QemuRun:
+class QemuRun(Commands):
     """A run; `boot` or `take_up` begins it, ``ended`` opens when it is over, or let go of.
 
     Args:
@@ -155,21 +153,20 @@ class QemuRun:
     """
 
     def __init__(self, domain: QemuDomain, attached: Attached, host: RunHost) -> None:
+        super().__init__(
+            Life(domain, attached.definition, attached.told, host.state, host.context),
+            Monitor(self._on_event, self._on_stream_end),
+            host.answer_within,
+        )
         self.ended: Final = Gate(f"the end of the QEMU {attached.process.pid}")
         self.definition: Final = attached.definition
         self.live: Final = LiveTold(attached.definition, attached.folder.channels)
-        self.life: Final = Life(
-            domain, attached.definition, attached.told, host.state, host.context
-        )
         self._domain: Final = domain
         self._attached: Final = attached
         self._process: Final = attached.process
         self._host: Final = host
-        self._monitor: Final = Monitor(self._on_event, self._on_stream_end)
         self._listeners: Final = Listeners()
         self._departure: Final = Departure(attached.process, self._conclude)
-        self._works: Final = Works()
-        self._taking_up: asyncio.Task[None] | None = None  # loop thread only
         # Let go of while its QEMU goes on: ``ended`` is open, and it has not ended.
         self.is_detached = False  # loop thread only, until ``ended`` opens
         # None if the start failed.
@@ -318,86 +315,9 @@ class QemuRun:
         # What is ours of the session goes before the loop may.
         await asyncio.gather(self._monitor.wait_ended(), *tasks, return_exceptions=True)
 
-    # Commands.
-
-    async def execute(
-        self,
-        command: str,
-        arguments: Mapping[str, Json] | None = None,
-        *,
-        within: float | None = None,
-    ) -> Json:
-        """Have the monitor execute *command* and return its answer; raises ``MonitorError``."""
-        timeout = self._host.answer_within if within is None else within
-        if self._is_being_taken_up:
-            await self._until_taken_up(command, timeout)
-        return await self._monitor.execute(command, arguments, timeout=timeout)
-
-    @property
-    def _is_being_taken_up(self) -> bool:
-        return self._taking_up is not None and not self._taking_up.done()
-
-    async def _until_taken_up(self, command: str, timeout: float) -> None:
-        taking_up = self._taking_up
-        if taking_up is None or taking_up is asyncio.current_task():
-            return
-        await asyncio.wait({taking_up}, timeout=timeout)
-        if not taking_up.done():
-            raise MonitorTimeoutError(command, "", "QEMU has said nothing since it was found")
-
-    async def send_descriptor(self, name: str, descriptor: int) -> None:
-        """Give QEMU a copy of *descriptor*, which commands call *name*."""
-        self._monitor.send_descriptor(descriptor)
-        await self.execute("getfd", {"fdname": name})
-
     def listen(self, *names: str) -> Listening:
         """Listen to the monitor's events of these names; to be begun before the command."""
         return self._listeners.listen(*names)
-
-    async def stop(self, reason: PausedReason) -> None:
-        """Stop the processors; raises ``MonitorError``."""
-        await self._works.settled()
-        self.life.ask(replace(self.life.asked, pause=reason))
-        try:
-            await self.execute("stop")
-        finally:
-            if self.life.asked.pause is not None:  # nothing stopped that would have told it
-                self.life.ask(replace(self.life.asked, pause=None))
-
-    async def cont(self, reason: RunningReason) -> None:
-        """Let the processors run; raises ``MonitorError``."""
-        await self._works.settled()
-        await self._cont(reason)
-
-    async def _cont(self, reason: RunningReason, by: RequestedBy = RequestedBy.CALL) -> None:
-        self.life.ask(replace(self.life.asked, run=reason, run_by=by))
-        try:
-            await self.execute("cont")
-        finally:
-            if self.life.asked.run is not None:
-                self.life.ask(replace(self.life.asked, run=None))
-
-    async def press_power_button(self, *, is_reboot: bool) -> None:
-        """Press it; the power-off that may follow is to be a reboot or the end."""
-        self.life.ask(replace(self.life.asked, reboot=is_reboot, power_off=not is_reboot))
-        await self.execute("system_powerdown")
-
-    async def reset(self) -> None:
-        """Reset the machine; a crashed guest is a paused one afterwards."""
-        await self._works.settled()
-        self.life.ask(replace(self.life.asked, reset=True))
-        await self.execute("system_reset")
-        self.life.ask(replace(self.life.asked, reset=False, reboot=False))
-        self.life.happen(Happening.RESET_AFTER_CRASH)
-
-    async def wake_up(self) -> None:
-        """Wake the guest; raises ``MonitorError`` if it does not sleep."""
-        self.life.ask(replace(self.life.asked, wake_up=True))
-        try:
-            await self.execute("system_wakeup")
-        except MonitorError:
-            self.life.ask(replace(self.life.asked, wake_up=False))
-            raise
 
     # Ending.
 
@@ -492,7 +412,9 @@ class QemuRun:
             reason = RunningReason.CRASHED if is_crash else RunningReason.BOOTED
             await self._cont(reason, by=RequestedBy.GUEST)
         except MonitorError as error:
-            _log.error("could not reboot QEMU %d, which is killed: %s", self._process.pid, error)
+            # An end that a call asked for meanwhile is no fault.
+            level = logging.DEBUG if self.life.asked.destroy else logging.ERROR
+            _log.log(level, "could not reboot QEMU %d, which is killed: %s", self.pid, error)
             self._give_up()
 
     async def _run_again(self) -> None:
