@@ -12,7 +12,15 @@ import argparse
 from contextlib import closing
 from typing import Final, cast
 
-from tests.conformance.lifecycle.recording import GOLDEN, Recording, load, merge, write
+from tests.conformance.lifecycle.recording import (
+    GOLDEN,
+    WITH_IDENTITIES,
+    Recording,
+    load,
+    merge,
+    write,
+    write_identities,
+)
 from tests.conformance.lifecycle.scenarios import SCENARIOS
 from tests.conformance.lifecycle.theirs import Theirs
 from tests.interop.libvirtd.private_libvirtd import PrivateLibvirtd
@@ -26,8 +34,12 @@ def main() -> None:
     """Record what the command line says."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--times", type=int, default=_TIMES)
+    parser.add_argument("--identities", action="store_true", help="record which events have an id")
     parser.add_argument("scenarios", nargs="*", choices=[[], *SCENARIOS], metavar="SCENARIO")
     arguments = parser.parse_args()
+    if arguments.identities:
+        _record_identities()
+        return
     names: list[str] = arguments.scenarios or list(SCENARIOS)
     recording = load() if GOLDEN.exists() else Recording(versions={}, scenarios={})
     for name in set(recording["scenarios"]) - set(SCENARIOS):
@@ -51,6 +63,16 @@ def _record(names: list[str], times: int, theirs: Theirs, recording: Recording) 
         recording["scenarios"][name] = merge(SCENARIOS[name], plays)
         write(recording)
     return []
+
+
+def _record_identities() -> None:
+    found = {}
+    with PrivateLibvirtd() as libvirtd, closing(Theirs(libvirtd)) as theirs:
+        for name in WITH_IDENTITIES:
+            theirs.identities.clear()
+            theirs.play(SCENARIOS[name])
+            found[name] = theirs.identities[:]
+    write_identities(found)
 
 
 def _versions(libvirtd: PrivateLibvirtd) -> dict[str, str]:

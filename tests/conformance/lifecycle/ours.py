@@ -15,7 +15,7 @@ from typing import Final, Self
 
 import virevents
 from tests.conformance.lifecycle.machine import Json, Machine
-from tests.conformance.lifecycle.outcome import Outcome, facts, said, told
+from tests.conformance.lifecycle.outcome import Identified, Outcome, facts, identified, said, told
 from tests.conformance.lifecycle.place import Place
 from tests.conformance.lifecycle.scenario import Scenario, Step
 from virevents.model import Cause, DomainEvent, LifecycleEvent
@@ -29,9 +29,15 @@ _COMMON: Final = frozenset({"domain", "time", "sequence", "cause"})
 
 
 class Played(Outcome):
-    """What a step led to here, and with it the causes of its lifecycle events, in words."""
+    """What a step led to here, and what libvirt does not tell, or differently.
+
+    Attributes:
+        causes: Those of its lifecycle events, in words.
+        identities: Of each event, whether its domain had an id.
+    """
 
     causes: list[str]
+    identities: list[Identified]
 
 
 class _Told:
@@ -57,13 +63,16 @@ class _Told:
         with self._changed:
             self._changed.wait_for(is_decided, patience)
 
-    def taken(self) -> tuple[Events, list[str]]:
-        """Hand out what came since the last time, and the causes."""
+    def taken(self) -> tuple[Events, list[str], list[Identified]]:
+        """Hand out what came since the last time, the causes, and whether there was an id."""
         with self._changed:
             words = self._in_words()
             causes = [_cause_words(e.cause) for e in self._events if isinstance(e, LifecycleEvent)]
+            identities = [
+                identified(e.event_id.word, _values(e), e.domain.id) for e in self._events
+            ]
             self._events.clear()
-        return words, causes
+        return words, causes, identities
 
     def _in_words(self) -> Events:
         return [
@@ -146,13 +155,14 @@ class _Play:
         self._told.wait_for(expected, self._patience)
         if self._connections:
             assert self._subscription.drain(self._patience)
-        events, causes = self._told.taken()
+        events, causes, identities = self._told.taken()
         return Played(
             code=code,
             text=self._place.without_addresses(text),
             events=events,
             domains=self._domains(),
             causes=causes,
+            identities=identities,
         )
 
     def _domains(self) -> dict[str, str]:

@@ -11,7 +11,7 @@ from tests.conformance.lifecycle.machine import Json
 from tests.conformance.lifecycle.place import Place
 from virevents.model import Lifecycle, StateAndReason, detail_from_number
 
-__all__ = ["Change", "Outcome", "facts", "said", "told"]
+__all__ = ["Change", "Identified", "Outcome", "facts", "identified", "said", "told"]
 
 
 class Outcome(TypedDict):
@@ -28,6 +28,10 @@ class Outcome(TypedDict):
     text: str
     events: list[list[Json]]
     domains: dict[str, str]
+
+
+Identified = tuple[str, bool]
+"""An event in words, and whether its domain had an id: that of one that runs."""
 
 
 class Change(TypedDict, total=False):
@@ -47,6 +51,13 @@ def facts(
     return " ".join(str(word) for word in words)
 
 
+def identified(event_id: str, values: Sequence[object], id: int) -> Identified:
+    """Say whether an event's domain had an id."""
+    if event_id != "lifecycle":
+        return event_id.replace("-", ""), id > 0
+    return _lifecycle_words(values), id > 0
+
+
 def said(result: object) -> str:
     """Give the answer to a question as text; nothing for what a call returns besides."""
     return str(result) if isinstance(result, bool) else ""
@@ -59,11 +70,7 @@ def told(event_id: str, name: str, values: Sequence[object], place: Place) -> li
     """
     said: list[Json] = []
     if event_id == "lifecycle":
-        event, detail = values
-        assert isinstance(event, int)
-        assert isinstance(detail, int)
-        happened = Lifecycle(event)
-        said = [str(happened), str(detail_from_number(happened, detail))]
+        said = [*_lifecycle_words(values).split()]
     else:
         for value in values:
             match value:
@@ -76,3 +83,11 @@ def told(event_id: str, name: str, values: Sequence[object], place: Place) -> li
                 case _:
                     raise TypeError(f"{event_id}: no form for {value!r}")
     return [event_id, name, *said]
+
+
+def _lifecycle_words(values: Sequence[object]) -> str:
+    event, detail = values
+    assert isinstance(event, int)
+    assert isinstance(detail, int)
+    happened = Lifecycle(event)
+    return f"{happened} {detail_from_number(happened, detail)}"

@@ -12,13 +12,51 @@ from pathlib import Path
 from typing import Final, TypedDict
 
 from tests.conformance.lifecycle.machine import Json
-from tests.conformance.lifecycle.outcome import Outcome
+from tests.conformance.lifecycle.outcome import Identified, Outcome
 from tests.conformance.lifecycle.scenario import Scenario
 
-__all__ = ["GOLDEN", "GOLDEN_SAMPLE", "Recording", "Seen", "StepRecord", "load", "merge", "write"]
+__all__ = [
+    "GOLDEN",
+    "GOLDEN_SAMPLE",
+    "WITH_IDENTITIES",
+    "Recording",
+    "Seen",
+    "StepRecord",
+    "load",
+    "load_identities",
+    "merge",
+    "write",
+    "write_identities",
+]
 
 GOLDEN: Final = Path(__file__).parent.parent / "data" / "golden_qemu_lifecycle.json"
 GOLDEN_SAMPLE: Final = GOLDEN.with_name("golden_sample.json")
+
+IDENTITIES: Final = GOLDEN.with_name("golden_identities.json")
+
+# One of each way to begin and to end, without those that a race changes.
+WITH_IDENTITIES: Final = (
+    "define",
+    "rename",
+    "create_paused",
+    "define_when_running",
+    "undefine_while_running",
+    "destroy_after_undefine",
+    "destroy",
+    "destroy_transient",
+    "shutdown_acpi",
+    "shutdown_transient",
+    "qemu_sigkill",
+    "qemu_sigterm",
+    "on_poweroff_restart_guest",
+    "sleep_to_disk",
+    "io_error_stop",
+    "crash_loaded",
+    "restore",
+    "core_dump_elf_crash",
+    "create_failure_missing_disk",
+)
+"""The scenarios of which it is recorded which events have the id of a domain that runs."""
 
 
 class Seen(Outcome):
@@ -65,6 +103,18 @@ def _counted(outcomes: Sequence[Outcome]) -> list[Seen]:
         else:
             found.append(Seen(**outcome, times=1))
     return sorted(found, key=lambda seen: -seen["times"])
+
+
+def load_identities() -> dict[str, list[Identified]]:
+    """Read which events have an id."""
+    found = json.loads(IDENTITIES.read_text())
+    return {name: [(words, has) for words, has in events] for name, events in found.items()}
+
+
+def write_identities(identities: Mapping[str, Sequence[Identified]]) -> None:
+    """Write which events have an id."""
+    lines = [f"{json.dumps(name)}: {json.dumps(events)}" for name, events in identities.items()]
+    IDENTITIES.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 
 def write(recording: Recording, path: Path = GOLDEN) -> None:

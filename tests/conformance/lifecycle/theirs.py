@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Final, cast
 
 from tests.conformance.lifecycle.machine import Json, Machine
-from tests.conformance.lifecycle.outcome import Outcome, facts, said, told
+from tests.conformance.lifecycle.outcome import Identified, Outcome, facts, identified, said, told
 from tests.conformance.lifecycle.place import Place
 from tests.conformance.lifecycle.scenario import Scenario, Step
 from tests.interop.libvirtd.private_libvirtd import PrivateLibvirtd
@@ -29,12 +29,17 @@ _EVENT_IDS: Final = {str(event_id).replace("-", ""): str(event_id) for event_id 
 
 
 class Theirs:
-    """A real libvirtd on which scenarios are played, one after the other."""
+    """A real libvirtd on which scenarios are played, one after the other.
+
+    Attributes:
+        identities: Of each event that was told, whether its domain had an id.
+    """
 
     def __init__(self, libvirtd: PrivateLibvirtd) -> None:
         self._libvirtd: Final = libvirtd
         self._client = StockClient(libvirtd.uri())
         self._is_away = False
+        self.identities: Final[list[Identified]] = []
 
     def close(self) -> None:
         """Let the client go."""
@@ -84,6 +89,7 @@ class Theirs:
         return self._outcome(place, 0, "", events)
 
     def _outcome(self, place: Place, code: int, text: str, events: list[StockEvent]) -> Outcome:
+        self.identities.extend(identified(e.event_id, e.values, e.id) for e in events)
         return Outcome(
             code=code,
             text=place.without_addresses(text),
