@@ -15,7 +15,9 @@ because that client has traps which nobody else here should have to know:
 - ``connect()`` fails an assertion of its own when the stream ends right after it;
 - a name given to the client makes a logger that is kept for ever: it is given none;
 - it puts every message into indented words for a log that nobody reads, at a third of what a
-  command costs: its hooks for subclasses are overridden.
+  command costs: its hooks for subclasses are overridden;
+- it logs as an error what it raises as well, the reset of a socket by a QEMU that was killed for
+  one: it has a logger of ours, which passes on none of it.
 
 Confined to the loop thread.
 
@@ -103,8 +105,16 @@ class _HandingOn(EventListener):
         await asyncio.sleep(ahead if ahead > _BURST_LASTS else 0.0)
 
 
+_own_words: Final = logging.getLogger("virevents.drivers.qemu.qmp")
+_own_words.setLevel(logging.CRITICAL)
+
+
 class _QuietClient(QMPClient):
-    """A client that says nothing of each message."""
+    """A client that raises its errors, and says nothing of them nor of each message."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.logger = _own_words
 
     def _cb_outbound(self, msg: Message) -> Message:
         return msg
