@@ -209,7 +209,7 @@ def _properties(disk: Disk, alias: str, position: int, boot: int | None) -> dict
         "serial": disk.serial,
         "share-rw": disk.is_shareable or None,
         "write-cache": _on_off(_CACHE[cache][2]) if cache is not None and is_disk else None,
-        "removable": disk.removable,
+        "removable": bool(disk.removable) if disk_bus(disk) is DiskBus.USB else None,
         **_errors(disk),
     }
 

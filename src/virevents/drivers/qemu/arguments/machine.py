@@ -125,8 +125,9 @@ def make_processor(definition: DomainDefinition) -> Iterator[str]:
     yield from in_pairs("-cpu", _model(definition), _cpu_features(definition))
     yield from in_pairs("-m", "", {"size": f"{definition.memory_kib}k"})
     current = definition.current_vcpus or definition.vcpus
-    topology: Pairs = {}
-    if cpu is not None:
+    # As libvirt has it; QEMU's own choice depends on its version.
+    topology: Pairs = {"sockets": definition.vcpus, "cores": 1, "threads": 1}
+    if cpu is not None and cpu.sockets is not None:
         topology = {
             "sockets": cpu.sockets,
             "dies": cpu.dies,

@@ -216,7 +216,7 @@ def _memory(video: Video) -> dict[str, Json]:
         "max_outputs": video.heads,
         "ram_size": _bytes(video.ram_kib),
         "vram_size": _bytes(video.vram_kib),
-        "vram64_size_mb": _mib(video.vram64_kib),
+        "vram64_size_mb": _mib(video.vram64_kib) or 0,
         "vgamem_mb": _mib(video.vgamem_kib),
     }
 
