@@ -100,15 +100,23 @@ class Commands:
 
     async def press_power_button(self, *, is_reboot: bool) -> None:
         """Press it; the power-off that may follow is to be a reboot or the end."""
-        self.life.ask(replace(self.life.asked, reboot=is_reboot, power_off=not is_reboot))
-        await self.execute("system_powerdown")
+        before = self.life.asked
+        self.life.ask(replace(before, reboot=is_reboot, power_off=not is_reboot))
+        try:
+            await self.execute("system_powerdown")
+        except MonitorError:
+            self.life.ask(before)
+            raise
 
     async def reset(self) -> None:
         """Reset the machine; a crashed guest is a paused one afterwards."""
         await self._works.settled()
         self.life.ask(replace(self.life.asked, reset=True))
-        await self.execute("system_reset")
-        self.life.ask(replace(self.life.asked, reset=False, reboot=False))
+        try:
+            await self.execute("system_reset")
+        finally:
+            self.life.ask(replace(self.life.asked, reset=False))
+        self.life.ask(replace(self.life.asked, reboot=False))
         self.life.happen(Happening.RESET_AFTER_CRASH)
 
     async def wake_up(self) -> None:
