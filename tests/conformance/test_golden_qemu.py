@@ -82,7 +82,13 @@ def _played(name: str, allowed: Sequence[Sequence[Outcome]]) -> list[Played]:
     return play(SCENARIOS[name], expected, _PATIENCE)
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
+# The golden sample is quick enough for script/check, and the rest is a minute for script/test.
+_SCENARIOS: Final = [
+    pytest.param(name, marks=() if name in GOLDEN else (pytest.mark.slow,)) for name in SCENARIOS
+]
+
+
+@pytest.mark.parametrize("name", _SCENARIOS)
 def test_as_libvirt(name: str) -> None:
     """Every step of every scenario, and the causes that libvirt does not tell."""
     allowed = _allowed(name)
