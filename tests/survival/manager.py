@@ -19,6 +19,10 @@ import virevents
 from tests.survival.processes import definition_of
 
 NAMES: Final = ("d0", "d1", "d2", "d3")
+VERBS: Final = (
+    *("define", "create", "start", "start", "start", "suspend", "resume", "destroy", "reset"),
+    *("undefine", "managed_save", "managed_save", "core_dump"),
+)
 GUESTS: Final = ("rom-idle", "rom-idle", "rom-idle", "rom-poweroff")
 
 
@@ -42,9 +46,7 @@ def tell(event: virevents.DomainEvent) -> None:
 def operate(connection: virevents.Connection, root: Path, chance: random.Random) -> None:
     """Do one thing, as likely as not one that the state does not allow."""
     name = chance.choice(NAMES)
-    verb = chance.choice(
-        ["define", "create", "start", "start", "suspend", "resume", "destroy", "reset", "undefine"]
-    )
+    verb = chance.choice(VERBS)
     xml = definition_of(root, name, chance.choice(GUESTS))
     if verb == "define":
         connection.define(xml)
@@ -52,6 +54,10 @@ def operate(connection: virevents.Connection, root: Path, chance: random.Random)
         connection.create(xml, paused=chance.random() < 0.3, autodestroy=chance.random() < 0.2)
     elif verb == "start":
         connection.lookup(name).start(paused=chance.random() < 0.3)
+    elif verb == "undefine":
+        connection.lookup(name).undefine(managed_save=True)
+    elif verb == "core_dump":
+        connection.lookup(name).core_dump(str(root / f"{name}.core"), mode="live")
     else:
         getattr(connection.lookup(name), verb)()
 

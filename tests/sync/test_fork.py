@@ -2,13 +2,15 @@
 """``Birth``: what a parent process opened is refused in its forked child."""
 
 import os
+import socket
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from virevents.errors import ForkedError
-from virevents.sync import Birth, after_fork_in_child
+from virevents.sync import Birth, after_fork_in_child, keep_from_children
 
 
 def in_child(check: Callable[[], bool]) -> bool:
@@ -74,3 +76,39 @@ def test_a_counted_fork_makes_everything_older_foreign(monkeypatch: pytest.Monke
     fork._count_fork()
     assert birth.is_foreign
     assert is_refused(birth)
+
+
+def test_child_has_none(tmp_path: Path) -> None:
+    """Neither the lock nor the connection, but something under their numbers."""
+    ours, theirs = socket.socketpair()
+    closed = (tmp_path / "closed").open("wb")
+    with ours, theirs, (tmp_path / "file").open("wb") as file:
+        kept = (ours, file, closed)
+        for holder in kept:
+            keep_from_children(holder)
+        closed.close()
+
+        def has_none() -> bool:
+            blank = Path(os.devnull).stat()
+            return all(os.fstat(end.fileno()) == blank for end in (ours, file)) and (
+                os.fstat(theirs.fileno()) != blank
+            )
+
+        assert in_child(has_none)
+        ours.sendall(b"x")
+        assert theirs.recv(1) == b"x"
+
+
+def test_child_has_all_of_what_is_not_there_any_more() -> None:
+    """A number that was kept from children is anybody's once it was closed."""
+    ours, theirs = socket.socketpair()
+    keep_from_children(ours)
+    number = ours.fileno()
+    ours.close()
+    theirs.close()
+    again = os.open("/", os.O_RDONLY)
+    os.dup2(again, number)
+    assert in_child(lambda: os.fstat(number).st_ino == Path("/").stat().st_ino)
+    os.close(again)
+    if number != again:
+        os.close(number)

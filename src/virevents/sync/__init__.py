@@ -7,7 +7,7 @@ of ``docs/concurrency.md`` are checked in one place and a schedule explorer can 
 
 from virevents.sync.callout import Failure, call_out, report
 from virevents.sync.doorbell import Doorbell, SystemDoorbell, WakeDescriptor, WakeSignal
-from virevents.sync.fork import Birth, after_fork_in_child
+from virevents.sync.fork import Birth, after_fork_in_child, keep_from_children
 from virevents.sync.gate import Gate
 from virevents.sync.locks import (
     CheckedLock,
@@ -86,6 +86,7 @@ __all__ = [
     "is_callback_thread",
     "is_caller_thread",
     "is_loop_thread",
+    "keep_from_children",
     "primitives",
     "refuse_to_block",
     "report",

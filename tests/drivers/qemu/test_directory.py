@@ -28,7 +28,7 @@ HOLDER: Final = """
 import sys
 from pathlib import Path
 from virevents.drivers.qemu.directory import DomainDirectory
-DomainDirectory(Path(sys.argv[1]))
+held = DomainDirectory(Path(sys.argv[1]))
 print("held", flush=True)
 sys.stdin.read()
 """

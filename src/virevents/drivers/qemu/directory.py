@@ -26,6 +26,7 @@ import logging
 import os
 import stat
 from collections.abc import Iterator
+from io import FileIO
 from pathlib import Path
 from typing import Final
 
@@ -33,6 +34,7 @@ from virevents.definition import DomainDefinition, parse_definition, to_xml
 from virevents.drivers.qemu.confinement import UNCONFINED, Confinement
 from virevents.drivers.qemu.status import RunFolder, this_boot
 from virevents.errors import DefinitionError, OpenError
+from virevents.sync import keep_from_children
 
 __all__ = ["DomainDirectory"]
 
@@ -70,7 +72,7 @@ class DomainDirectory:
         self.variables: Final = root / "nvram"
         root.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
         _check_safe(root)
-        self._lock: int | None = _locked(root / "lock")  # one thread at a time: made, then closed
+        self._lock: Final = _locked(root / "lock")
         try:
             for path in (self._domains, self._run, self._log):
                 path.mkdir(mode=_PRIVATE, exist_ok=True)
@@ -84,9 +86,7 @@ class DomainDirectory:
 
     def close(self) -> None:
         """Let the directory go. Idempotent."""
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        self._lock.close()
 
     def run_folder(self, domain_id: int) -> RunFolder:
         """Name the folder of a run, which need not be there."""
@@ -167,24 +167,26 @@ def _check_safe(root: Path) -> None:
         )
 
 
-def _locked(path: Path) -> int:
+def _locked(path: Path) -> FileIO:
     """Lock *path* and write our process id into it; the system unlocks it when we end."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    file = FileIO(os.open(path, flags, 0o600), "r+")
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"{os.getpid()}\n".encode())
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n".encode())
     except BlockingIOError as error:
-        holder = os.read(descriptor, 32).decode(errors="replace").strip() or "unknown"
-        os.close(descriptor)
+        holder = (file.read(32) or b"").decode(errors="replace").strip() or "unknown"
+        file.close()
         raise OpenError(
             f"{path.parent} is in use by process {holder}: one process at a time can run its "
             "domains, several at once need the daemon"
         ) from error
     except OSError:
-        os.close(descriptor)
+        file.close()
         raise
-    return descriptor
+    keep_from_children(file)  # a forked child that lives on would hold it after our end
+    return file
 
 
 def _write(path: Path, text: str) -> None:

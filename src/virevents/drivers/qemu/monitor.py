@@ -36,6 +36,7 @@ import logging
 import socket
 import struct
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Final, cast
 
 from qemu.qmp import (
@@ -52,6 +53,7 @@ from qemu.qmp import (
 
 from virevents.errors import MonitorError, MonitorTimeoutError
 from virevents.model import Json
+from virevents.sync import keep_from_children
 
 __all__ = ["EventHandler", "Monitor"]
 
@@ -84,7 +86,7 @@ class _HandingOn(EventListener):
     def __init__(self, hand_on: EventHandler) -> None:
         super().__init__()
         self._hand_on: Final = hand_on
-        self.is_deaf = False  # loop thread only; one way
+        self._is_deaf: Final = asyncio.Event()  # loop thread only; one way
         self._in_turn = 0  # loop thread only
         self._free_at = 0.0  # loop thread only; the loop's time at which its rate is kept
 
@@ -102,7 +104,20 @@ class _HandingOn(EventListener):
         now = asyncio.get_running_loop().time()
         self._free_at = max(now, self._free_at) + _EVENTS_A_TURN / _EVENTS_A_SECOND
         ahead = self._free_at - now
-        await asyncio.sleep(ahead if ahead > _BURST_LASTS else 0.0)
+        if ahead <= _BURST_LASTS:
+            await asyncio.sleep(0)
+            return
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._is_deaf.wait(), ahead)
+
+    @property
+    def is_deaf(self) -> bool:
+        """Whether no event is handed on any more."""
+        return self._is_deaf.is_set()
+
+    def be_deaf(self) -> None:
+        """Hand on no event any more; what comes is read to its end at once."""
+        self._is_deaf.set()
 
 
 _own_words: Final = logging.getLogger("virevents.drivers.qemu.qmp")
@@ -166,6 +181,8 @@ class Monitor:
                 somebody else has its monitor, which serves one client at a time.
         """
         self._spare = connected.dup()
+        for end in (connected, self._spare):
+            keep_from_children(end)  # a child that lives on would have the monitor for itself
         is_open = False
         try:
             async with asyncio.timeout(timeout):
@@ -250,7 +267,7 @@ class Monitor:
 
         What was not read yet is read to its end at once, and handed on to nobody.
         """
-        self._listener.is_deaf = True
+        self._listener.be_deaf()
         if self._spare is not None:
             # Seen by the client as the end of the stream: one way to the end, not two.
             try:
@@ -270,7 +287,8 @@ class Monitor:
             while self._client.runstate is Runstate.RUNNING:
                 await self._client.runstate_changed()
             error = await self._disconnect()
-            self._read_rest()
+            if not self._listener.is_deaf:
+                self._read_rest()
         finally:
             self._close_spare()
         ended.set_result(None)
