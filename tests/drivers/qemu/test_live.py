@@ -77,7 +77,7 @@ def test_as_qemu_has_it(tmp_path: Path) -> None:
 
 
 def test_same_definition() -> None:
-    live = LiveTold(RICH, Path("/root/run/3/channel/target"))
+    live = LiveTold(RICH, Path("/var/lib/virevents/qemu/run/3/channel/target"))
     live.add(
         {
             "serial0": {"source@path": "/dev/pts/1"},

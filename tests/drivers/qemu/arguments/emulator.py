@@ -4,13 +4,15 @@
 import json
 import socket
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from virevents.definition import DiskFormat, DomainDefinition, DomainType, Features, aliases
+from virevents.drivers.qemu import sockets
+from virevents.drivers.qemu.arguments.characters import channel_socket, needs_socket
 from virevents.drivers.qemu.arguments.command_line import make_command_line
 from virevents.drivers.qemu.arguments.ports import hold_free_port
 from virevents.drivers.qemu.arguments.resources import Resources
@@ -29,6 +31,9 @@ DEFINITION: Final = DomainDefinition(
 )
 FREE_TAPS: Final = {f"net{position}": 100 + position for position in range(9)}
 """Numbers for the taps of any definition whose cards have no names of the user's."""
+
+FREE_SOCKETS: Final = {f"channel{position}": 200 + position for position in range(9)}
+"""Numbers for the sockets of any definition whose channels have no names of the user's."""
 
 FREE_PORTS: Final = {
     f"graphics{position}": {"port": 5940 + position, "websocket": 5950 + position}
@@ -85,7 +90,7 @@ def make_image(path: Path, kind: DiskFormat = DiskFormat.RAW) -> Path:
 
 def command_line(definition: DomainDefinition, **resources: object) -> list[str]:
     """The argument list with what every start has."""
-    given = Resources(monitor_descriptor=5, channels=Path("/run/ch"), **resources)  # type: ignore[arg-type]
+    given = Resources(monitor_descriptor=5, **{"sockets": FREE_SOCKETS, **resources})  # type: ignore[arg-type]
     return make_command_line(definition, emulator=EMULATOR, resources=given)
 
 
@@ -120,7 +125,7 @@ def ask(
         listener.listen(1)
         resources = Resources(
             monitor_descriptor=listener.fileno(),
-            channels=channels,
+            sockets=dict(_listen(definition, channels, opened)),
             ports=ports,
             taps=taps or {},
             is_incoming=is_incoming,
@@ -142,6 +147,16 @@ def ask(
         )
         listener.close()
         return _ask(process, ours, questions)
+
+
+def _listen(
+    definition: DomainDefinition, folder: Path, opened: ExitStack
+) -> Iterator[tuple[str, int]]:
+    names = aliases(definition)["channels"]
+    for channel, alias in zip(definition.channels, names, strict=True):
+        if needs_socket(channel):
+            listener = opened.enter_context(sockets.listen(channel_socket(channel, alias, folder)))
+            yield alias, listener.fileno()
 
 
 def _hold(opened: ExitStack) -> Mapping[str, int]:

@@ -77,9 +77,7 @@ def test_shown_by_qemu(tmp_path: Path) -> None:
     assert terminals == {"charserial3", "charconsole1"}
     assert ends["charserial0"] == "file"
     assert ends["charserial1"].startswith(f"disconnected:unix:{tmp_path}/ours,server=on")
-    assert ends["charchannel0"].startswith(
-        f"disconnected:unix:{tmp_path}/channels/channel0.{AGENT},"
-    )
+    assert ends["charchannel0"].endswith(f"/channel0.{AGENT},server=on")
     assert ends["charchannel1"].startswith("unix:")
     assert ends["charchannel2"] == "spicevmc"
     assert ends["charconsole2"] == ends["charserial2"] == "null"
@@ -153,17 +151,19 @@ def test_agents_socket() -> None:
     definition = replace(DEFINITION, channels=(Channel(end=PtyEnd(), name="a"), AGENT_CHANNEL))
     where = agent_socket(definition, channels)
     assert where == channels / f"channel1.{AGENT}"
-    made = dict(read_pairs(each) for each in options(definition, "-chardev")[1:])
-    assert made["socket"]["path"] == str(where)
+    made = dict(
+        read_pairs(each) for each in options(definition, "-chardev", sockets={"channel1": 9})[1:]
+    )
+    assert made["socket"] == {"id": "charchannel1", "fd": "9", "server": "on", "wait": "off"}
     stated = replace(AGENT_CHANNEL, end=UnixEnd(path="/x"))
     assert agent_socket(replace(DEFINITION, channels=(stated,)), channels) == Path("/x")
     theirs = replace(AGENT_CHANNEL, end=UnixEnd(path="/x", mode=UnixMode.CONNECT))
     assert agent_socket(replace(DEFINITION, channels=(theirs,)), channels) is None
 
 
-def test_agents_socket_needs_a_folder() -> None:
+def test_agents_socket_is_opened_before() -> None:
     definition = replace(DEFINITION, channels=(AGENT_CHANNEL,))
-    with pytest.raises(InternalError, match="no folder was made for the socket of channel0"):
+    with pytest.raises(InternalError, match="no socket was opened for channel0"):
         make_command_line(definition, emulator="/q", resources=Resources(monitor_descriptor=5))
 
 

@@ -228,9 +228,12 @@ def test_no_smuggling_in_any_device(field: str, cls: type[Facts], data: st.DataO
         check_supported(definition)
     except DefinitionError:
         return
+    sockets = dict.fromkeys(aliases(definition)["channels"], 7)
     taps = {"net0": 7, **dict.fromkeys(aliases(definition)["interfaces"], 7)}
     ports = dict.fromkeys(aliases(definition)["graphics"], FREE_PORTS["graphics0"])
-    assert_nothing_smuggled(definition, command_line(definition, taps=taps, ports=ports))
+    assert_nothing_smuggled(
+        definition, command_line(definition, taps=taps, ports=ports, sockets=sockets)
+    )
 
 
 @pytest.mark.qemu

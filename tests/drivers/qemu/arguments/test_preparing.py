@@ -8,6 +8,7 @@ import pytest
 from tests.drivers.qemu.arguments.emulator import DEFINITION, make_image
 from virevents.definition import (
     BridgeNetwork,
+    Channel,
     Cpu,
     CpuMode,
     Disk,
@@ -18,11 +19,13 @@ from virevents.definition import (
     NoListen,
     SpiceGraphics,
     TapNetwork,
+    UnixEnd,
     VncGraphics,
 )
 from virevents.drivers.qemu.arguments import preparing
 from virevents.drivers.qemu.arguments.preparing import prepared
 from virevents.drivers.qemu.confinement import UNCONFINED
+from virevents.drivers.qemu.sockets import connect
 from virevents.errors import HostError, UnsupportedDefinitionError
 
 CARD = Interface(mac="52:54:00:00:00:01", network=BridgeNetwork(bridge="br0"))
@@ -95,6 +98,28 @@ def test_all_that_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         }
         assert set(ports["graphics0"]) == {"port", "websocket"}
         assert ports["graphics0"]["port"] != ports["graphics1"]["port"]
+
+
+def test_all_that_is_told_sockets(tmp_path: Path) -> None:
+    """However deep the folder is: a socket's path has room for 107 bytes only."""
+    channels = tmp_path / ("deep" * 30)
+    channels.mkdir()
+    definition = replace(
+        DEFINITION,
+        channels=(
+            Channel(end=UnixEnd(), name="a"),
+            Channel(end=UnixEnd(path=str(tmp_path / "b")), name="b"),
+        ),
+    )
+    with prepared(definition, variables=tmp_path, confinement=UNCONFINED) as ready:
+        _, descriptors = ready.command_line(
+            monitor_descriptor=5, channels=channels, is_incoming=False
+        )
+        assert len(descriptors) == 1
+        assert [path.name for path in channels.iterdir()] == ["channel0.a"]
+        connect(channels / "channel0.a").close()
+    with pytest.raises(ConnectionRefusedError):
+        connect(channels / "channel0.a")
 
 
 def test_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

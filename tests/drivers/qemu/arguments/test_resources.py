@@ -4,4 +4,6 @@ from virevents.drivers.qemu.arguments.resources import Resources
 
 def test_all_descriptors() -> None:
     assert Resources(monitor_descriptor=5).descriptors == (5,)
-    assert Resources(monitor_descriptor=5, taps={"net0": 7, "net1": 8}).descriptors == (5, 7, 8)
+    taps, sockets = {"net0": 7, "net1": 8}, {"channel0": 9}
+    resources = Resources(monitor_descriptor=5, taps=taps, sockets=sockets)
+    assert resources.descriptors == (5, 7, 8, 9)

@@ -45,7 +45,14 @@ from virevents.drivers.qemu.arguments.usb import on_usb
 from virevents.errors import InternalError, UnsupportedDefinitionError
 from virevents.model import Json
 
-__all__ = ["AGENT", "agent_socket", "channel_socket", "check_characters", "make_characters"]
+__all__ = [
+    "AGENT",
+    "agent_socket",
+    "channel_socket",
+    "check_characters",
+    "make_characters",
+    "needs_socket",
+]
 
 AGENT: Final = "org.qemu.guest_agent.0"
 """The name by which the guest's agent finds its channel."""
@@ -56,6 +63,7 @@ _ISA_IRQ_MAX: Final = 15
 _VIRTIO_PORTS: Final = 31
 _ISA_TARGETS: Final = (None, SerialTarget.ISA)
 # The one that SPICE's own agent listens on, by the name that QEMU has for it.
+_SERVER: Final[Pairs] = {"server": True, "wait": False}
 _SPICE_AGENT: Final = "vdagent"
 
 
@@ -183,13 +191,13 @@ class _Ports:
 
 def _channel(channel: Channel, alias: str, ports: _Ports, resources: Resources) -> Iterator[Piece]:
     backend = f"char{alias}"
-    end = channel.end
-    if isinstance(end, UnixEnd) and end.path is None:
-        if resources.channels is None:
-            raise InternalError(f"no folder was made for the socket of {alias}")
-        path = channel_socket(channel, alias, resources.channels)
-        end = UnixEnd(mode=UnixMode.BIND, path=str(path))
-    yield _end(end, backend)
+    if needs_socket(channel):
+        if alias not in resources.sockets:
+            raise InternalError(f"no socket was opened for {alias}")
+        told: Pairs = {"id": backend, "fd": resources.sockets[alias], **_SERVER}
+        yield in_pairs("-chardev", "socket", told)
+    else:
+        yield _end(channel.end, backend)
     yield in_json(
         "-device",
         {
@@ -209,6 +217,11 @@ def _console(console: Console, alias: str, ports: _Ports) -> Iterator[Piece]:
     yield in_json("-device", {"driver": "virtconsole", **place, "chardev": backend, "id": alias})
 
 
+def needs_socket(channel: Channel) -> bool:
+    """Whether the driver opens its socket: it is to be one, and names no path of its own."""
+    return isinstance(channel.end, UnixEnd) and channel.end.path is None
+
+
 def channel_socket(channel: Channel, alias: str, channels: Path) -> Path:
     """The socket of a channel that names no path of its own, in the folder *channels*.
 
@@ -222,7 +235,7 @@ def agent_socket(definition: DomainDefinition, channels: Path) -> Path | None:
 
     Args:
         definition: The one that the QEMU was started with.
-        channels: The folder that `Resources.channels` was.
+        channels: The folder of its channels' sockets.
     """
     names = aliases(definition)["channels"]
     for channel, alias in zip(definition.channels, names, strict=True):
@@ -248,5 +261,5 @@ def _told(end: AnyEnd) -> tuple[str, Pairs]:
         case SpiceEnd():
             return "spicevmc", {"name": _SPICE_AGENT}
         case UnixEnd():
-            server = {"server": True, "wait": False} if end.mode is UnixMode.BIND else {}
+            server = _SERVER if end.mode is UnixMode.BIND else {}
             return "socket", {"path": end.path, **server}

@@ -30,6 +30,8 @@ from virevents.definition import (
     VncGraphics,
     aliases,
 )
+from virevents.drivers.qemu import sockets
+from virevents.drivers.qemu.arguments.characters import channel_socket, needs_socket
 from virevents.drivers.qemu.arguments.command_line import make_command_line
 from virevents.drivers.qemu.arguments.firmware import make_variables, resolve_firmware
 from virevents.drivers.qemu.arguments.ports import hold_free_port
@@ -56,6 +58,7 @@ class Prepared:
         ports: See `Resources`.
         told: What QEMU will not tell of itself, the taps' names, by alias and by its place in the
             XML of the running domain.
+        held: Lets go of all that was opened for it; closed when the block ends.
     """
 
     definition: DomainDefinition
@@ -63,6 +66,7 @@ class Prepared:
     taps: Mapping[str, int]
     ports: Mapping[str, Mapping[str, int]]
     told: Mapping[str, Mapping[str, str]]
+    held: ExitStack
 
     def command_line(
         self, *, monitor_descriptor: int, channels: Path, is_incoming: bool
@@ -71,18 +75,30 @@ class Prepared:
 
         Args:
             monitor_descriptor: See `Resources`.
-            channels: See `Resources`.
+            channels: The folder of its channels' sockets, which are opened here.
             is_incoming: See `Resources`.
+
+        Raises:
+            OSError: A socket cannot be made.
         """
+        listeners = dict(self._listen(channels))
         resources = Resources(
             monitor_descriptor=monitor_descriptor,
-            channels=channels,
+            sockets=listeners,
             is_incoming=is_incoming,
             taps=self.taps,
             ports=self.ports,
         )
         arguments = make_command_line(self.definition, emulator=self.emulator, resources=resources)
-        return arguments, tuple(self.taps.values())
+        return arguments, (*self.taps.values(), *listeners.values())
+
+    def _listen(self, channels: Path) -> Iterator[tuple[str, int]]:
+        names = aliases(self.definition)["channels"]
+        for channel, alias in zip(self.definition.channels, names, strict=True):
+            if needs_socket(channel):
+                listener = sockets.listen(channel_socket(channel, alias, channels))
+                self.held.callback(listener.close)
+                yield alias, listener.fileno()
 
 
 @contextmanager
@@ -110,7 +126,9 @@ def prepared(
         told: dict[str, dict[str, str]] = {}
         taps = dict(_open_taps(live, held, told))
         ports = dict(_hold_ports(live, held))
-        yield Prepared(definition=live, emulator=emulator, taps=taps, ports=ports, told=told)
+        yield Prepared(
+            definition=live, emulator=emulator, taps=taps, ports=ports, told=told, held=held
+        )
 
 
 def _check_images(definition: DomainDefinition) -> None:

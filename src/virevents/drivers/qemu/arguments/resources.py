@@ -13,7 +13,6 @@ Invariants, each with a test of its name in ``tests/drivers/qemu/arguments/test_
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 __all__ = ["Resources"]
 
@@ -26,8 +25,8 @@ class Resources:
         monitor_descriptor: A listening Unix socket that QEMU inherits under this number; its
             clients can connect before QEMU is up.
         is_incoming: QEMU waits for a saved state (``migrate-incoming``) instead of a fresh guest.
-        channels: The folder of this domain in which QEMU makes the sockets of channels that name
-            no path of their own, the guest agent's for one; it must exist by then.
+        sockets: A listening socket for each channel that names no path of its own, the guest
+            agent's for one, by alias ("channel0"). Open ones, because a path has little room.
         taps: An open tap's descriptor for each interface that needs one, by alias ("net0").
         ports: The TCP ports chosen for graphics, by alias ("graphics0") and then by what they are
             for: "port", "websocket".
@@ -35,11 +34,11 @@ class Resources:
 
     monitor_descriptor: int
     is_incoming: bool = False
-    channels: Path | None = None
+    sockets: Mapping[str, int] = field(default_factory=dict)
     taps: Mapping[str, int] = field(default_factory=dict)
     ports: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @property
     def descriptors(self) -> tuple[int, ...]:
         """Every descriptor that QEMU must inherit under its own number."""
-        return (self.monitor_descriptor, *self.taps.values())
+        return (self.monitor_descriptor, *self.taps.values(), *self.sockets.values())

@@ -75,7 +75,7 @@ def _imagined(definition: DomainDefinition) -> Resources:
     names = aliases(definition)
     return Resources(
         monitor_descriptor=0,
-        channels=Path("/"),
+        sockets=dict.fromkeys(names["channels"], 0),
         taps=dict.fromkeys(names["interfaces"], 0),
         ports={name: {"port": PORT_MIN, "websocket": PORT_MIN} for name in names["graphics"]},
     )
