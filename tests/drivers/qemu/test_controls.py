@@ -251,6 +251,14 @@ def test_golden_on_crash_restart(web: Bench) -> None:
         agent.line.wait_ready()
 
 
+def test_golden_on_crash_restart_where_a_reboot_is_the_end(web: Bench) -> None:
+    restart, destroy = LifecycleAction.RESTART, LifecycleAction.DESTROY
+    with guest(web, on_crash=restart, on_reboot=destroy) as agent:
+        told = ["crashed panicked", "resumed unpaused", "shutdown host", "stopped shutdown"]
+        agent.does(AgentCommand.PANIC, *told)
+        assert agent.state() == (DomainState.SHUTOFF, ShutoffReason.SHUTDOWN)
+
+
 def test_golden_on_crash_preserve(web: Bench) -> None:
     with guest(web, on_crash=LifecycleAction.PRESERVE) as agent:
         agent.does(AgentCommand.PANIC, "crashed panicked")

@@ -25,7 +25,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Protocol, TypeAlias
 
-from virevents.definition import DomainDefinition
+from virevents.definition import DomainDefinition, LifecycleAction
 from virevents.dispatch import EventState
 from virevents.drivers.base import DriverContext
 from virevents.drivers.domains import DomainList
@@ -411,6 +411,9 @@ class QemuRun(Commands):
             await self.execute("system_reset")
             reason = RunningReason.CRASHED if is_crash else RunningReason.BOOTED
             await self._cont(reason, by=RequestedBy.GUEST)
+            if is_crash and self.definition.on_reboot is LifecycleAction.DESTROY:
+                # QEMU was told to end instead of a reset: the crashed guest runs on as it was.
+                self._ask_to_end(EXIT_WITHIN)
         except MonitorError as error:
             # An end that a call asked for meanwhile is no fault.
             level = logging.DEBUG if self.life.asked.destroy else logging.ERROR
