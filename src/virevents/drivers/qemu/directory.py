@@ -67,14 +67,14 @@ class DomainDirectory:
         self.confinement: Final = confinement
         self._domains: Final = root / "domains"
         self._run: Final = root / "run"
-        self._log: Final = root / "log"
+        self.logs: Final = root / "log"
         self._boot: Final = root / "boot"
         self.variables: Final = root / "nvram"
         root.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
         _check_safe(root)
         self._lock: Final = _locked(root / "lock")
         try:
-            for path in (self._domains, self._run, self._log):
+            for path in (self._domains, self._run, self.logs):
                 path.mkdir(mode=_PRIVATE, exist_ok=True)
                 path.chmod(_PRIVATE)
             confinement.open_to(root)
@@ -99,7 +99,7 @@ class DomainDirectory:
 
     def log_path(self, uuid: str) -> Path:
         """Where a domain's QEMU prints."""
-        return self._log / f"{uuid}.log"
+        return self.logs / f"{uuid}.log"
 
     def definitions(self) -> Iterator[DomainDefinition]:
         """Read every definition; what a crash left half written is thrown away."""

@@ -143,6 +143,7 @@ class QemuDriver(Driver):
         for definition in self._estate.directory.definitions():
             self._load(definition)
         self._taking_up.take_up()
+        self._estate.sweeper.watch_logs(self._estate.directory.logs)
         self._saving.settle()
         self._autostart.begin()
 
