@@ -421,3 +421,14 @@ def test_a_watchdogs_power_off_is_the_guests_end() -> None:
         RequestedBy.GUEST, is_graceful=False
     )
     assert effect("WATCHDOG", action="reset").end_cause is None
+
+
+@pytest.mark.parametrize(
+    ("action", "is_end"), [(LifecycleAction.DESTROY, True), (LifecycleAction.PRESERVE, False)]
+)
+def test_a_crash_is_the_cause_of_the_end_only_where_it_ends(
+    action: LifecycleAction, is_end: bool
+) -> None:
+    scene = Scene(DOMAIN, RUNNING, 1.0, policy=Policy(on_crash=action))
+    met = interpret({"event": "GUEST_PANICKED", "data": {"action": "pause"}}, scene)
+    assert (met.end_cause is not None) is is_end

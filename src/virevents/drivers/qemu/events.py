@@ -154,7 +154,8 @@ def _on_panic(_data: Data, scene: Scene) -> Effect:
     told = meant.happen(Happening.PANICKED)
     if told is NOTHING:
         return NOTHING
-    return replace(then, state=told.state, events=told.events, end_cause=told.cause)
+    end_cause = None if then.sign is None else told.cause  # a crash may be the end of nothing
+    return replace(then, state=told.state, events=told.events, end_cause=end_cause)
 
 
 def _on_crash_loaded(_data: Data, scene: Scene) -> Effect:
