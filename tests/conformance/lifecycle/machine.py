@@ -46,6 +46,7 @@ class Machine:
         error_policy: What the disk does when it fails.
         emulator: See `Emulator`; None is QEMU itself.
         sleeps: Which of "mem" and "disk" the machine has as a sleep.
+        has_variables: Whether its firmware keeps variables in a file.
         title: Makes two definitions different.
     """
 
@@ -60,6 +61,7 @@ class Machine:
     error_policy: str | None = None
     emulator: str | None = None
     sleeps: tuple[str, ...] = ("mem", "disk")
+    has_variables: bool = False
     title: str | None = None
 
     def as_json(self) -> dict[str, Json]:
@@ -78,13 +80,21 @@ class Machine:
             f"<uuid>{place.uuid(self.identity)}</uuid>{title}"
             "<memory unit='MiB'>8</memory><vcpu>1</vcpu>"
             "<os><type arch='x86_64' machine='pc'>hvm</type>"
-            f"<loader type='rom'>{place.firmware}</loader></os>"
+            f"{self._firmware(place)}</os>"
             "<features><acpi/></features>"
             f"<on_poweroff>{self.on_poweroff}</on_poweroff>"
             f"<on_reboot>{self.on_reboot}</on_reboot><on_crash>{self.on_crash}</on_crash>"
             f"<pm><suspend-to-mem enabled='{self._has('mem')}'/>"
             f"<suspend-to-disk enabled='{self._has('disk')}'/></pm>"
             f"<devices>{''.join(self._devices(place))}</devices></domain>"
+        )
+
+    def _firmware(self, place: Place) -> str:
+        if not self.has_variables:
+            return f"<loader type='rom'>{place.firmware}</loader>"
+        return (
+            f"<loader readonly='yes' type='pflash'>{place.firmware}</loader>"
+            f"<nvram template='{place.folder}/template'>{place.folder}/variables</nvram>"
         )
 
     def _has(self, sleep: str) -> str:

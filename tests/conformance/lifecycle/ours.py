@@ -183,7 +183,7 @@ class _Play:
             with suppress(virevents.StateError):
                 domain.destroy()
             with suppress(virevents.StateError, virevents.DomainNotFoundError):
-                domain.undefine(managed_save=True)
+                domain.undefine(managed_save=True, nvram="remove")
 
     def _call(self, step: Step) -> object:
         if step.verb == "open":
@@ -216,6 +216,7 @@ class _Play:
 _ON_CONNECTION: Final = frozenset({"define", "create", "restore"})
 _PROPERTIES: Final = frozenset({"is_autostarted"})
 _OURS_ANYWAY: Final = frozenset({"memory_only"})
+_FATES: Final = {"nvram": "remove", "keep_nvram": "keep"}
 _IMAGE_VERBS: Final = frozenset({"save", "restore", "managed_save"})
 
 
@@ -223,4 +224,6 @@ def _flag(verb: str, name: str) -> tuple[str, bool | str]:
     """Give libvirt's flag as the keyword that our methods have for it."""
     if verb in _IMAGE_VERBS:
         return "paused", name == "paused"
+    if name in _FATES:
+        return "nvram", _FATES[name]
     return ("mode", name) if verb == "core_dump" else (name, True)

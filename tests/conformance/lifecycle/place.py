@@ -24,6 +24,7 @@ __all__ = ["Place"]
 
 _QEMU: Final = "qemu-system-x86_64"
 _DISK_SIZE: Final = 1 << 20
+_FLASH_SIZE: Final = 1 << 16
 _GOES_ON: Final = frozenset({signal.SIGSTOP, signal.SIGCONT})
 _NAMES: Final = ("web1", "web2", "web3")
 
@@ -59,6 +60,7 @@ class Place:
             program = self.folder / name
             program.write_text("#!/bin/sh\n" + script.format(qemu=self.qemu))
             program.chmod(0o755)
+        (self.folder / "template").write_bytes(bytes(_FLASH_SIZE))
         with (self.folder / "disk").open("wb") as disk:
             disk.truncate(_DISK_SIZE)
 

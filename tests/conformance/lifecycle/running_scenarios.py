@@ -16,9 +16,10 @@ from tests.conformance.lifecycle.beginnings import (
     PLAIN,
     RUNNING,
     TRANSIENT,
+    runs,
 )
 from tests.conformance.lifecycle.machine import Emulator, Machine
-from tests.conformance.lifecycle.scenario import Scenario, call, guest, signal, up
+from tests.conformance.lifecycle.scenario import Scenario, call, guest, host, signal, up
 
 __all__ = ["ALL"]
 
@@ -149,4 +150,38 @@ _TWO: Final = (
     ),
 )
 
-ALL: Final = (*_STARTS, *_ENDS, *_TWO)
+_FLASHED: Final = Machine(has_variables=True)
+_HAS_RUN: Final = runs(_FLASHED, call("destroy"))
+
+_FIRMWARE: Final = (
+    Scenario("nvram_undefine_refused", (*_HAS_RUN, call("undefine"))),
+    Scenario("nvram_undefine_remove", (*_HAS_RUN, call("undefine", "web1", nvram=True))),
+    Scenario(
+        "nvram_undefine_keep",
+        (
+            *_HAS_RUN,
+            call("undefine", "web1", keep_nvram=True),
+            call("define", _FLASHED),
+            call("undefine"),
+        ),
+    ),
+    Scenario("nvram_never_started", (call("define", _FLASHED), call("undefine"))),
+    Scenario(
+        "nvram_transient",
+        (call("create", _FLASHED), up(), call("destroy"), call("create", _FLASHED), up()),
+    ),
+    Scenario(
+        "nvram_undefine_when_running",
+        runs(_FLASHED, call("undefine"), call("undefine", "web1", keep_nvram=True)),
+    ),
+    Scenario("nvram_undefine_without_any", (DEFINE, call("undefine", "web1", nvram=True))),
+    Scenario("nvram_save", runs(_FLASHED, call("save", "web1", IMAGE), call("restore", IMAGE))),
+    Scenario("nvram_rename", (*_HAS_RUN, call("rename", "web1", "web2"), call("undefine", "web2"))),
+    Scenario(
+        "nvram_without_template",
+        (host("remove", "template"), call("define", _FLASHED), call("start")),
+    ),
+    Scenario("nvram_poweroff", runs(_FLASHED, guest("p"), call("start"), up())),
+)
+
+ALL: Final = (*_STARTS, *_ENDS, *_TWO, *_FIRMWARE)

@@ -84,7 +84,7 @@ class Theirs:
         events = []
         for name, *_ in self._domains():
             events += self._client.ask("destroy", name).events
-            events += self._client.ask("undefine", name, managed_save=True).events
+            events += self._client.ask("undefine", name, managed_save=True, nvram=True).events
         events += self._client.ask("take", quiet=_QUIET).events
         return self._outcome(place, 0, "", events)
 
