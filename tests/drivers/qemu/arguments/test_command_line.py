@@ -23,6 +23,7 @@ from tests.drivers.qemu.arguments.emulator import (
     make_image,
 )
 from tests.drivers.qemu.arguments.qemu_syntax import read_json, read_pairs
+from tests.drivers.qemu.harness import bench
 from virevents.definition import (
     Balloon,
     BalloonModel,
@@ -263,6 +264,16 @@ def inserted_files(blocks: Json) -> list[Json]:
     assert isinstance(blocks, list)
     inserted = [each["inserted"] for each in blocks if isinstance(each, dict)]
     return [each["image"]["filename"] for each in inserted if isinstance(each, dict)]  # type: ignore[index,call-overload]
+
+
+@pytest.mark.qemu
+def test_really_starts_confined(tmp_path: Path) -> None:
+    """A filter of system calls is on (2), and no more rights can be had."""
+    with bench(tmp_path) as web:
+        web.driver.start(web.define())
+        status = Path(f"/proc/{web.pid()}/status").read_text()
+    told = dict(line.split(":\t", 1) for line in status.splitlines())
+    assert (told["Seccomp"], told["NoNewPrivs"]) == ("2", "1")
 
 
 def samples() -> list[str]:

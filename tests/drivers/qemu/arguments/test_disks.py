@@ -27,7 +27,7 @@ from virevents.definition import (
     UsbAddress,
 )
 from virevents.drivers.qemu.arguments.disks import check_disks
-from virevents.errors import UnsupportedDefinitionError
+from virevents.errors import DefinitionError, UnsupportedDefinitionError
 from virevents.model import Json
 
 IMAGE: Final = FileSource(path="/image")
@@ -270,7 +270,6 @@ def test_where_each_disk_sits() -> None:
             "unit 0 to 6 of the scsi controller for sda, met bus 0, target 0, unit 7",
         ),
         (Disk(target="hda", source=IMAGE, address=DriveAddress(bus=2)), "met bus 2"),
-        (Disk(target="hda", source=IMAGE, removable=True), "removable is only valid for usb"),
         (Disk(target="hda", source=IMAGE, address=PciAddress()), "expected type='drive'"),
     ],
 )
@@ -279,6 +278,13 @@ def test_named_refusal(disk: Disk, words: str) -> None:
         check_disks(replace(DEFINITION, disks=(disk,)))
     assert caught.value.element is not None
     assert caught.value.code == 67
+
+
+def test_named_refusal_of_what_is_no_definition() -> None:
+    disk = Disk(target="hda", source=IMAGE, removable=True)
+    with pytest.raises(DefinitionError, match="removable is only valid for usb") as caught:
+        check_disks(replace(DEFINITION, disks=(disk,)))
+    assert caught.value.code == 27
 
 
 def test_named_refusal_of_one_place_for_two() -> None:

@@ -104,6 +104,7 @@ def test_nothing_to_find() -> None:
     plain = replace(DEFINITION, loader="/rom")
     assert resolve_firmware(plain, Path("/vars")) is plain
     assert variables_of(plain, Path("/vars")) is None
+    assert variables_of(replace(plain, nvram="/x"), Path("/vars")) is None
     assert resolve_firmware(DEFINITION, Path("/vars")) is DEFINITION
 
 

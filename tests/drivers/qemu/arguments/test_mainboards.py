@@ -28,6 +28,13 @@ def test_by_name(machine: str | None, *, express: bool) -> None:
     assert machine_of(definition) == (machine or "pc")
 
 
+@pytest.mark.parametrize(("machine", "most"), [("pc", 255), ("q35", 288)])
+def test_room_for_processors(machine: str, most: int) -> None:
+    check_machine(replace(DEFINITION, machine=machine, vcpus=most))
+    with pytest.raises(UnsupportedDefinitionError, match=f"machine type limit {most}"):
+        check_machine(replace(DEFINITION, machine=machine, vcpus=most + 1))
+
+
 @pytest.mark.parametrize(
     "machine", ["isapc", "microvm", "none", "xpc", "pcx", "q35x", "q3", "x.q35"]
 )

@@ -36,7 +36,7 @@ from virevents.drivers.qemu.arguments.options import in_json
 from virevents.drivers.qemu.arguments.pci import Fit
 from virevents.drivers.qemu.arguments.pieces import PciDevice, Piece
 from virevents.drivers.qemu.arguments.usb import on_usb
-from virevents.errors import UnsupportedDefinitionError
+from virevents.errors import DefinitionError, UnsupportedDefinitionError
 from virevents.model import Json
 
 __all__ = ["check_disks", "make_disks"]
@@ -70,6 +70,7 @@ def check_disks(definition: DomainDefinition) -> None:
 
     Raises:
         UnsupportedDefinitionError: Two have one place, or one asks for what does not go together.
+        DefinitionError: The same, where it is none for libvirt either.
     """
     places: set[str] = set()
     for disk, alias in zip(definition.disks, aliases(definition)["disks"], strict=True):
@@ -99,7 +100,7 @@ def _check(disk: Disk) -> None:
     if disk.is_readonly and disk.device is DiskDevice.DISK and bus in _NEVER_READONLY:
         _refuse("readonly", f"readonly {bus} disks are not supported", of="disk")
     if disk.removable is not None and bus is not DiskBus.USB:
-        _refuse("removable", "removable is only valid for usb disks", of="target")
+        raise DefinitionError("removable is only valid for usb disks", element="target@removable")
 
 
 def _check_unit(definition: DomainDefinition, disk: Disk) -> None:

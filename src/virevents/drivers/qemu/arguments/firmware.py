@@ -63,13 +63,14 @@ def variables_of(definition: DomainDefinition, folder: Path) -> Path | None:
         definition: The definition; its firmware may only be described.
         folder: Where the driver keeps those that the definition gives no path.
     """
+    is_flash = definition.loader is not None and definition.loader_type is LoaderType.PFLASH
+    is_described = definition.firmware is Firmware.EFI and definition.loader is None
+    if not is_flash and not is_described:
+        return None
     if definition.nvram is not None:
         return Path(definition.nvram)
-    is_flash = definition.loader is not None and definition.loader_type is LoaderType.PFLASH
-    if is_flash or (definition.firmware is Firmware.EFI and definition.loader is None):
-        # Not by the name: a domain that is renamed keeps them.
-        return folder / f"{definition.uuid}_VARS.fd"
-    return None
+    # Not by the name: a domain that is renamed keeps them.
+    return folder / f"{definition.uuid}_VARS.fd"
 
 
 def resolve_firmware(definition: DomainDefinition, folder: Path) -> DomainDefinition:

@@ -19,6 +19,9 @@ from virevents.errors import UnsupportedDefinitionError
 __all__ = ["check_machine", "is_express", "machine_of"]
 
 _DEFAULT: Final = "pc"
+# Of QEMU 7.2; later ones have more.
+_VCPUS_MAX: Final = 255
+_VCPUS_MAX_EXPRESS: Final = 288
 _CONVENTIONAL: Final = re.compile(r"pc|pc-i440fx-[a-z0-9.-]+|pc-[0-9.]+")
 _EXPRESS: Final = re.compile(r"q35|pc-q35-[a-z0-9.-]+")
 
@@ -34,10 +37,10 @@ def is_express(definition: DomainDefinition) -> bool:
 
 
 def check_machine(definition: DomainDefinition) -> None:
-    """Refuse other mainboards.
+    """Refuse other mainboards, and more processors than one has room for.
 
     Raises:
-        UnsupportedDefinitionError: It is neither.
+        UnsupportedDefinitionError: It is neither, or there are more.
     """
     machine = machine_of(definition)
     if not (_CONVENTIONAL.fullmatch(machine) or is_express(definition)):
@@ -45,4 +48,9 @@ def check_machine(definition: DomainDefinition) -> None:
             "<type@machine>: the qemu driver expected pc, pc-i440fx-VERSION, q35 or"
             f" pc-q35-VERSION, met {machine}",
             element="type@machine",
+        )
+    most = _VCPUS_MAX_EXPRESS if is_express(definition) else _VCPUS_MAX
+    if definition.vcpus > most:
+        raise UnsupportedDefinitionError(
+            f"Maximum CPUs greater than specified machine type limit {most}", element="vcpu"
         )

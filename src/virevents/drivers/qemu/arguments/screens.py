@@ -35,7 +35,7 @@ from virevents.drivers.qemu.arguments.pci import Fit
 from virevents.drivers.qemu.arguments.pieces import PciDevice, Piece
 from virevents.drivers.qemu.arguments.resources import Resources
 from virevents.drivers.qemu.arguments.usb import on_usb
-from virevents.errors import InternalError, UnsupportedDefinitionError
+from virevents.errors import DefinitionError, InternalError, UnsupportedDefinitionError
 from virevents.model import Json
 
 __all__ = [
@@ -90,6 +90,7 @@ def check_screens(definition: DomainDefinition) -> None:
 
     Raises:
         UnsupportedDefinitionError: It is asked for.
+        DefinitionError: A sound card names an audio that there is not.
     """
     for kind in (VncGraphics, SpiceGraphics):
         if len([each for each in definition.graphics if isinstance(each, kind)]) > 1:
@@ -112,7 +113,7 @@ def _check_audio(definition: DomainDefinition) -> None:
     known = {audio.id for audio in definition.audios}
     for sound in definition.sounds:
         if sound.audio_id is not None and sound.audio_id not in known:
-            _refuse("audio@id", f"unable to find audio backend with ID '{sound.audio_id}'")
+            raise DefinitionError(f"no audio device with ID {sound.audio_id}", element="audio@id")
         if sound.codecs and sound.model not in _HDA:
             _refuse("codec", f"expected model ich6 or ich9 with a codec, met {sound.model}")
 
