@@ -2,6 +2,7 @@
 """Saving and restoring real guests: libvirt's sequences, and a guest that is never lost."""
 
 import os
+import re
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -516,6 +517,18 @@ def test_at_once_a_hang_ends_the_save(
         assert beside(path) == []
         web.driver.destroy(uuid)
         assert web.told.wait_for("stopped destroyed")[-1] == "stopped destroyed"
+
+
+def test_golden_a_file_names_its_machines_version(web: Bench, uuid: str, path: str) -> None:
+    """A newer QEMU's "pc" is another machine, and would not read the state."""
+    web.driver.save(uuid, path)
+    with open_image(path) as (header, _):
+        machine = parse_definition(header.xml).machine
+    assert machine is not None
+    assert re.fullmatch(r"pc-i440fx-\d+\.\d+", machine)
+    web.driver.restore(path)
+    assert parse_definition(web.driver.domain_xml(uuid)).machine == machine
+    assert parse_definition(web.driver.domain_xml(uuid, inactive=True)).machine != machine
 
 
 def test_golden_a_file_is_good_for_any_manager(tmp_path: Path, path: str) -> None:

@@ -146,7 +146,10 @@ class Saving:
         run = self._estate.active_run(domain)
         with domain.lock:
             was_running = domain.state.state is DomainState.RUNNING
-            xml = to_xml(domain.definition)
+            definition = domain.definition
+        # "pc" is another machine tomorrow; what is saved is read by this one alone.
+        machine = self._estate.on_loop(lambda: _machine_of(run), "the machine's name")
+        xml = to_xml(replace(definition, machine=machine or definition.machine))
         is_running = was_running if mode is StartMode.DEFAULT else mode is StartMode.RUNNING
         job = _Job(self._estate, run, was_running=was_running)
         params = job.write(path, ImageHeader(xml, is_running))
@@ -335,3 +338,9 @@ class _Job:
 
 def _transient(definition: DomainDefinition) -> QemuDomain:
     return QemuDomain(definition, is_persistent=False)
+
+
+async def _machine_of(run: QemuRun) -> str | None:
+    """The name of QEMU's machine, with its version; None if it does not tell."""
+    answer = await run.execute("qom-get", {"path": "/machine", "property": "type"})
+    return answer.removesuffix("-machine") if isinstance(answer, str) else None
