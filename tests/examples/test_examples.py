@@ -19,6 +19,10 @@ _PRINTED: Final = {
         "slow: released",
     ],
     "asyncio_stream.py": ["test suspended (paused)", "test resumed (unpaused)"],
+    "who_stopped_it.py": [
+        "test stopped (shutdown): by call, in order",
+        "test stopped (destroyed): by call, not in order",
+    ],
     "expect.py": [
         "test stopped: shutdown",
         "as it should be: expected test started within 0.1 s; it did not come",
