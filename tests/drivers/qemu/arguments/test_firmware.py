@@ -8,6 +8,7 @@ from typing import Final
 import pytest
 
 from tests.drivers.qemu.arguments.emulator import DEFINITION
+from tests.drivers.qemu.harness import bench
 from virevents.definition import (
     DomainDefinition,
     Features,
@@ -15,7 +16,9 @@ from virevents.definition import (
     FirmwareFeature,
     FirmwareFeatureName,
     LoaderType,
+    to_xml,
 )
+from virevents.drivers import NvramFate, StartMode
 from virevents.drivers.qemu.arguments import firmware
 from virevents.drivers.qemu.arguments.firmware import (
     make_variables,
@@ -23,7 +26,7 @@ from virevents.drivers.qemu.arguments.firmware import (
     variables_of,
 )
 from virevents.drivers.qemu.confinement import UNCONFINED
-from virevents.errors import HostError, OperationFailedError
+from virevents.errors import HostError, OperationFailedError, StateError
 
 EFI: Final = replace(DEFINITION, machine="q35", firmware=Firmware.EFI)
 SECURE: Final = ["requires-smm", "secure-boot"]
@@ -90,10 +93,30 @@ def test_first_that_fits_among_nonsense(described: Path) -> None:
     assert found(EFI) == "/fw/60-plain.code"
 
 
-@pytest.mark.skipif(
+needs_uefi = pytest.mark.skipif(
     not any(Path("/usr/share/qemu/firmware").glob("*edk2*")),
     reason="no UEFI firmware is installed (Debian: ovmf)",
 )
+
+
+@needs_uefi
+@pytest.mark.qemu
+def test_own_variables_in_the_driver(tmp_path: Path) -> None:
+    with bench(tmp_path) as web:
+        uuid = web.driver.define(to_xml(EFI)).uuid
+        web.driver.start(uuid, StartMode.PAUSED)
+        variables = tmp_path / "nvram" / f"{uuid}_VARS.fd"
+        assert variables.stat().st_size > 0
+        assert "<nvram template='/usr/share/OVMF/" in web.driver.domain_xml(uuid)
+        assert "firmware='efi'" in web.driver.domain_xml(uuid, inactive=True)
+        web.driver.destroy(uuid)
+        with pytest.raises(StateError, match="cannot undefine domain with nvram"):
+            web.driver.undefine(uuid)
+        web.driver.undefine(uuid, nvram=NvramFate.REMOVE)
+        assert not variables.exists()
+
+
+@needs_uefi
 def test_of_this_host() -> None:
     loader = found(EFI)
     assert loader is not None
