@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from virevents.definition import DomainDefinition
+from virevents.definition import DomainDefinition, aliases
 from virevents.drivers.base import SleepMode
 from virevents.drivers.qemu import sockets
 from virevents.drivers.qemu.agent import put_to_sleep
@@ -28,6 +28,7 @@ from virevents.model import DomainState
 
 __all__ = ["Sleeping"]
 
+_AGENT: Final = "org.qemu.guest_agent.0"
 # The agent's own deadlines are shorter, and tell better what was waited for.
 _WITHIN: Final = 120.0
 
@@ -53,7 +54,7 @@ class Sleeping:
                 raise UnsupportedArgumentError(
                     "argument unsupported: QEMU guest agent is not configured"
                 )
-            if not self._estate.on_loop(lambda: _is_agent_there(run, path), "the agent's channel"):
+            if not self._estate.on_loop(lambda: _is_agent_there(run), "the agent's channel"):
                 raise AgentError("Guest agent is not responding: QEMU guest agent is not connected")
             _refuse_disabled(domain, run.definition, mode)
             self._sleep(run, path, mode)
@@ -77,14 +78,14 @@ class Sleeping:
             channel.close()
 
 
-async def _is_agent_there(run: QemuRun, path: Path) -> bool:
+async def _is_agent_there(run: QemuRun) -> bool:
     """Whether something in the guest has the agent's channel open."""
+    names = zip(run.definition.channels, aliases(run.definition)["channels"], strict=True)
+    labels = {f"char{alias}" for channel, alias in names if channel.name == _AGENT}
     answer = await run.execute("query-chardev")
     backends = answer if isinstance(answer, list) else []
     return any(
-        isinstance(each, dict)
-        and each.get("frontend-open") is True
-        and str(path) in str(each.get("filename"))
+        isinstance(each, dict) and each.get("label") in labels and each.get("frontend-open") is True
         for each in backends
     )
 
