@@ -46,7 +46,11 @@ _NO_GUEST: Final = -1
 """The code of a letter or signal to what does not run."""
 
 _SIGNALS: Final = {"kill": signal.SIGKILL, "term": signal.SIGTERM, "int": signal.SIGINT}
-_LEADS_ON: Final = {"guest", "signal", "hang_up", "shutdown", "reboot", "resume", "pm_wakeup"}
+_LEADS_ON: Final = (
+    {"guest", "signal", "hang_up", "shutdown", "reboot"}
+    | {"resume", "pm_wakeup"}
+    | {"start", "create", "restore"}
+)
 _STANDS: Final = {DomainState.PAUSED, DomainState.CRASHED}
 
 Facts = tuple[Json, ...]
@@ -115,9 +119,7 @@ class _Guests(ABC):
         if step.verb == "hang_up":
             self.wait_until_quiet()
         self._settle()
-        after = self.domains()
-        stood_still = [name for name in after if after[name][2] in _STANDS]
-        if step.verb in _LEADS_ON and any(after[n] != before.get(n) for n in stood_still):
+        if self._may_be_on_its_way(step, before, self.domains()):
             self.wait_until_quiet()
             self._settle()
         self.get_behind()
@@ -128,6 +130,18 @@ class _Guests(ABC):
             self.taken(),
             self.domains(),
         )
+
+    def _may_be_on_its_way(
+        self, step: Step, before: dict[str, Facts], after: dict[str, Facts]
+    ) -> bool:
+        """Tell whether a domain that stands still now may do so for a moment only."""
+        stopped = {
+            after[name][2]
+            for name in after
+            if after[name][2] in _STANDS and after[name] != before.get(name)
+        }
+        is_meant = step.verb not in _LEADS_ON or step.has("paused")
+        return DomainState.CRASHED in stopped or bool(stopped and not is_meant)
 
     def _act(self, step: Step) -> tuple[int, str, Json]:
         if step.verb in {"guest", "signal"}:
