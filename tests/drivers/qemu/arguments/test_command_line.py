@@ -46,11 +46,12 @@ from virevents.definition import (
     VncGraphics,
     aliases,
     parse_definition,
+    to_xml,
 )
 from virevents.definition.facts import Facts, Part, facts_of
 from virevents.drivers.qemu.arguments import check_supported
 from virevents.errors import DefinitionError
-from virevents.model import Json
+from virevents.model import DomainState, Json, RunningReason
 from virevents.testing.guests import GUESTS
 
 DATA: Final = Path(__file__).parents[3] / "definition" / "data"
@@ -336,3 +337,17 @@ def test_really_starts(name: str, tmp_path: Path) -> None:
     assert isinstance(met.answers[0], dict)
     assert met.answers[0]["status"] == "prelaunch"
     assert met.answers[1] == {"UUID": definition.uuid}
+
+
+@pytest.mark.qemu
+@pytest.mark.parametrize("name", ["debian-vnc", "windows-bios", "usb2", "scsi", "old-pc"])
+def test_really_starts_again_from_its_save(name: str, tmp_path: Path) -> None:
+    """A saved state is only read by a QEMU whose devices are at the same places."""
+    definition = parse_definition((DATA / f"{name}.install.xml").read_bytes())
+    with bench(tmp_path / "root") as web:
+        uuid = web.driver.define(to_xml(with_own_files(definition, tmp_path))).uuid
+        web.driver.start(uuid)
+        web.driver.managed_save(uuid)
+        web.driver.start(uuid)
+        restored = (DomainState.RUNNING, RunningReason.RESTORED)
+        assert web.driver.domain_state(uuid) == restored
