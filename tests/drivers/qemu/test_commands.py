@@ -154,6 +154,21 @@ def test_whole_works(stage: Stage) -> None:
     asyncio.run(test())
 
 
+def test_whole_works_also_one_that_begins_while_the_command_is_on_its_way(stage: Stage) -> None:
+    async def reboot() -> None:
+        stage.monitor.taken.append(("a reboot", None, stage.life.asked))
+
+    def begin_once(look: Callable[[], Asked] = stage.monitor._look) -> Asked:
+        if not stage.monitor.taken[:-1]:
+            stage.commands._works.begin(reboot)
+        return look()
+
+    stage.monitor._look = begin_once
+    asyncio.run(stage.commands.stop(PausedReason.USER))
+    assert [command for command, _, _ in stage.monitor.taken] == ["stop", "a reboot", "stop"]
+    assert stage.life.asked == NOTHING_ASKED
+
+
 def test_a_descriptor_is_sent_and_named(stage: Stage) -> None:
     asyncio.run(stage.commands.send_descriptor("state", 7))
     assert stage.monitor.descriptors == [7]

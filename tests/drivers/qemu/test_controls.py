@@ -21,6 +21,7 @@ from tests.drivers.qemu.harness import (
     in_threads,
     one_process,
 )
+from virevents.clock import monotonic
 from virevents.definition import (
     LifecycleAction,
     Panic,
@@ -472,6 +473,19 @@ def test_destroy_at_once(web: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     in_threads(suspend, destroy)
     # A stopped process tells nothing, not even SHUTDOWN.
     assert web.told.wait_for("stopped destroyed") == ["defined added", *START, "stopped destroyed"]
+
+
+def test_destroy_at_once_of_a_qemu_that_somebody_stopped(web: Bench) -> None:
+    """Three of them in less time than one that could obey is given."""
+    uuids = [web.define(name=name) for name in ("web1", "web2", "web3")]
+    for uuid, name in zip(uuids, ("web1", "web2", "web3"), strict=True):
+        web.driver.start(uuid)
+        web.kill(signal.SIGSTOP, name)
+    begun = monotonic()
+    for uuid in uuids:
+        web.driver.destroy(uuid)
+    assert monotonic() - begun < controls._DESTROY_PATIENCE
+    assert web.told.wait_for("stopped destroyed")[3:] == ["stopped destroyed"]
 
 
 def test_a_call_on_a_qemu_that_hangs_ends_at_its_deadline(tmp_path: Path) -> None:

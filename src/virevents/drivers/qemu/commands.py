@@ -76,6 +76,13 @@ class Commands:
 
     async def stop(self, reason: PausedReason) -> None:
         """Stop the processors; raises ``MonitorError``."""
+        await self._stop(reason)
+        while not self._works.is_idle:
+            # The guest was off before the command reached it: it stopped nothing, and the reboot
+            # that has begun by now would let it run.
+            await self._stop(reason)
+
+    async def _stop(self, reason: PausedReason) -> None:
         await self._works.settled()
         self.life.ask(replace(self.life.asked, pause=reason))
         try:

@@ -17,6 +17,7 @@ Invariants, each with a test of its name in ``tests/drivers/qemu/test_controls.p
 """
 
 from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
 from virevents.clock import monotonic
@@ -143,7 +144,8 @@ class Controls:
                 self._await_end(run)
 
     def _destroy(self, run: QemuRun, patience: float) -> None:
-        self._begin_destroy(run, patience)
+        # A process that somebody has stopped obeys nothing: waiting would give it no time.
+        self._begin_destroy(run, 0.0 if _is_stopped(run.pid) else patience)
         self._await_end(run)
 
     def _await_end(self, run: QemuRun) -> None:
@@ -166,6 +168,14 @@ class Controls:
     def _refuse_detached(self, run: QemuRun) -> None:
         if run.is_detached:
             raise ClosedError(f"{self._estate.uri} is closed; QEMU {run.pid} goes on")
+
+
+def _is_stopped(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2]
+    except OSError:  # it is gone
+        return False
+    return state.split()[:1] in (["T"], ["t"])
 
 
 def _owned(domain: QemuDomain, owner: object) -> QemuRun | None:

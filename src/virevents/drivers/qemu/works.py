@@ -25,6 +25,11 @@ class Works:
     def __init__(self) -> None:
         self._last: asyncio.Task[None] | None = None
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is being done."""
+        return self._last is None
+
     def begin(self, work: Work) -> None:
         """Do *work*, after what is being done already."""
         self._last = asyncio.get_running_loop().create_task(self._after(self._last, work))
