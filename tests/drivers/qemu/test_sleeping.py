@@ -15,7 +15,14 @@ from tests.drivers.qemu.harness import PATIENCE, START, Bench, bench
 from virevents.drivers import SleepMode
 from virevents.drivers.qemu import agent, sleeping, sockets
 from virevents.errors import AgentError, StateError, UnsupportedArgumentError, VireventsError
-from virevents.model import DomainState, PMSuspendedReason, RequestedBy
+from virevents.model import (
+    AgentLifecycleEvent,
+    AgentLifecycleReason,
+    AgentLifecycleState,
+    DomainState,
+    PMSuspendedReason,
+    RequestedBy,
+)
 from virevents.testing.guests import AgentCommand, AgentLine
 
 pytestmark = pytest.mark.qemu
@@ -83,6 +90,12 @@ def test_as_libvirt_without_an_agent(web: Bench) -> None:
     assert isinstance(none, AgentError)
     assert none.code == 86
     assert str(none) == "Guest agent is not responding: QEMU guest agent is not connected"
+    # As libvirt: told at each start, before it.
+    assert web.told.wait_for(*START) == ["defined added", "agent-lifecycle", *START]
+    event = web.told.events()[1]
+    assert isinstance(event, AgentLifecycleEvent)
+    assert event.state is AgentLifecycleState.DISCONNECTED
+    assert event.reason is AgentLifecycleReason.DOMAIN_STARTED
 
 
 async def there(*_: object) -> bool:

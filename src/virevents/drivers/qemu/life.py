@@ -25,7 +25,7 @@ from virevents.definition import DomainDefinition, WatchdogAction
 from virevents.dispatch import EventState
 from virevents.drivers.base import DriverContext
 from virevents.drivers.domains import DomainObject
-from virevents.drivers.qemu.arguments import describe_channel, describe_disk
+from virevents.drivers.qemu.arguments import AGENT, describe_channel, describe_disk
 from virevents.drivers.qemu.events import interpret
 from virevents.drivers.qemu.found import find_out, was_interrupted
 from virevents.drivers.qemu.scene import Asked, Course, DiskName, Effect, Policy, Scene
@@ -34,6 +34,9 @@ from virevents.drivers.qemu.transitions import STARTING_UP, Happening, Phase, fi
 from virevents.errors import ClosedError
 from virevents.model import (
     INACTIVE_ID,
+    AgentLifecycleEvent,
+    AgentLifecycleReason,
+    AgentLifecycleState,
     Cause,
     ControlErrorEvent,
     DomainEvent,
@@ -206,6 +209,13 @@ class Life:
         self._state.make_room()
         with self._domain.lock:
             self._tell_locked(Effect(events=events))
+
+    def tell_agent_awaited(self) -> None:
+        """Tell that the guest's agent, where there is a channel for it, is not there yet."""
+        if any(channel.name == AGENT for channel in self._definition.channels):
+            away, started = AgentLifecycleState.DISCONNECTED, AgentLifecycleReason.DOMAIN_STARTED
+            now = self._context.clock.time()
+            self.publish(AgentLifecycleEvent(self._domain.identity, away, started, now))
 
     def tell_control_error(self) -> None:
         """Tell that QEMU can no longer be controlled."""

@@ -221,6 +221,7 @@ class QemuRun(Commands):
         for command, arguments in settings_of(self.definition, is_incoming=is_incoming):
             await self.execute(command, arguments)
         await self.live.learn(self.execute)
+        life.tell_agent_awaited()
         if startup.incoming is not None:
             await self._read_state(startup.incoming)
             life.happen(Happening.RESTORED)

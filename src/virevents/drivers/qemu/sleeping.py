@@ -20,7 +20,7 @@ from virevents.definition import DomainDefinition, aliases
 from virevents.drivers.base import SleepMode
 from virevents.drivers.qemu import sockets
 from virevents.drivers.qemu.agent import put_to_sleep
-from virevents.drivers.qemu.arguments import agent_socket
+from virevents.drivers.qemu.arguments import AGENT, agent_socket
 from virevents.drivers.qemu.estate import Estate, invalid, state_of
 from virevents.drivers.qemu.run import QemuDomain, QemuRun
 from virevents.errors import AgentError, UnsupportedArgumentError
@@ -28,7 +28,6 @@ from virevents.model import DomainState
 
 __all__ = ["Sleeping"]
 
-_AGENT: Final = "org.qemu.guest_agent.0"
 # The agent's own deadlines are shorter, and tell better what was waited for.
 _WITHIN: Final = 120.0
 
@@ -81,7 +80,7 @@ class Sleeping:
 async def _is_agent_there(run: QemuRun) -> bool:
     """Whether something in the guest has the agent's channel open."""
     names = zip(run.definition.channels, aliases(run.definition)["channels"], strict=True)
-    labels = {f"char{alias}" for channel, alias in names if channel.name == _AGENT}
+    labels = {f"char{alias}" for channel, alias in names if channel.name == AGENT}
     answer = await run.execute("query-chardev")
     backends = answer if isinstance(answer, list) else []
     return any(

@@ -5,7 +5,7 @@ It stands apart from the life of a domain: nothing here knows a process or an ev
 list is a function of a definition and of what was opened for the start (`Resources`).
 """
 
-from virevents.drivers.qemu.arguments.characters import agent_socket, channel_socket
+from virevents.drivers.qemu.arguments.characters import AGENT, agent_socket, channel_socket
 from virevents.drivers.qemu.arguments.command_line import make_command_line
 from virevents.drivers.qemu.arguments.drives import describe_channel, describe_disk
 from virevents.drivers.qemu.arguments.firmware import variables_of
@@ -19,6 +19,7 @@ from virevents.drivers.qemu.arguments.support import (
 )
 
 __all__ = [
+    "AGENT",
     "Prepared",
     "Resources",
     "agent_socket",
