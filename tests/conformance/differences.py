@@ -151,6 +151,30 @@ _RESTARTS: Final = Difference(
     where={"while_away_poweroff_restart": {5: Change(events=[["reboot", "web1"]])}},
 )
 
+_XML_ERROR: Final = Change(code=27)
+_UNSUPPORTED: Final = Change(code=67)
+
+_CODES: Final = Difference(
+    what="what is wrong in a definition has a definition's error code, 27 or 67",
+    why=(
+        "libvirt calls these internal errors (1), or has codes for two of them (8, 20) that it "
+        "uses for none of the like; who sends XML wants to know that it is the XML"
+    ),
+    where={
+        "wrong_uuid": {0: _XML_ERROR},
+        "wrong_memory_unit": {0: _XML_ERROR},
+        "wrong_vcpu_zero": {0: _XML_ERROR},
+        "wrong_type_missing": {0: _XML_ERROR},
+        "wrong_disk_target_missing": {0: _XML_ERROR},
+        "wrong_graphics_port": {0: _XML_ERROR},
+        "wrong_disk_unit": {0: _UNSUPPORTED},
+        "wrong_serial_unix_without_path": {0: _UNSUPPORTED},
+        "wrong_serial_connect_without_path": {0: _UNSUPPORTED},
+        "wrong_watchdogs": {0: _UNSUPPORTED},
+        "wrong_input_bus": {0: _UNSUPPORTED},
+    },
+)
+
 STOPPED_HAS_NO_ID: Final = Difference(
     what="STOPPED never has an id",
     why=(
@@ -161,5 +185,5 @@ STOPPED_HAS_NO_ID: Final = Difference(
 )
 """Of events' identities, which are recorded apart (``golden_identities.json``)."""
 
-DIFFERENCES: Final = (_DUMP, _CONTROL, _FOUND, _SLEEPS, _PANICKED, _RESTARTS)
+DIFFERENCES: Final = (_DUMP, _CONTROL, _FOUND, _SLEEPS, _PANICKED, _RESTARTS, _CODES)
 """All of them."""

@@ -48,6 +48,7 @@ class Machine:
         sleeps: Which of "mem" and "disk" the machine has as a sleep.
         has_variables: Whether its firmware keeps variables in a file.
         title: Makes two definitions different.
+        instead: A piece of the XML, and what stands there instead.
     """
 
     name: str = "web1"
@@ -63,6 +64,7 @@ class Machine:
     sleeps: tuple[str, ...] = ("mem", "disk")
     has_variables: bool = False
     title: str | None = None
+    instead: tuple[str, str] | None = None
 
     def as_json(self) -> dict[str, Json]:
         """Give what is not the default."""
@@ -74,6 +76,17 @@ class Machine:
 
     def xml(self, place: Place) -> str:
         """Write it out for the scenario's place."""
+        text = self._xml(place)
+        if self.instead is None:
+            return text
+        piece, other = self.instead
+        if text.count(piece) != 1:
+            raise ValueError(
+                f"expected {piece!r} once in the XML, met it {text.count(piece)} times"
+            )
+        return text.replace(piece, other)
+
+    def _xml(self, place: Place) -> str:
         title = f"<title>{self.title}</title>" if self.title else ""
         return (
             f"<domain type='qemu'><name>{self.name}</name>"

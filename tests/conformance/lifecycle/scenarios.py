@@ -13,6 +13,7 @@ from tests.conformance.lifecycle import (
     golden_scenarios,
     guest_scenarios,
     manager_scenarios,
+    refusal_scenarios,
     running_scenarios,
     saving_scenarios,
     signal_scenarios,
@@ -32,6 +33,7 @@ _ALL: Final = (
     *saving_scenarios.ALL,
     *signal_scenarios.ALL,
     *manager_scenarios.ALL,
+    *refusal_scenarios.ALL,
 )
 
 SCENARIOS: Final[Mapping[str, Scenario]] = MappingProxyType({one.name: one for one in _ALL})
