@@ -24,6 +24,7 @@ from virevents.errors import InternalError, UnsupportedDefinitionError
 USER: Final = Interface(mac="52:54:00:00:00:01", network=UserNetwork())
 TAP: Final = replace(USER, network=TapNetwork(device="tap0"))
 BRIDGE: Final = replace(USER, network=BridgeNetwork(bridge="br0"))
+ROOT: Final = Path(__file__).parents[4]
 # QEMU 7.2 has none of these.
 NOT_YET: Final = {InterfaceModel.IGB}
 
@@ -65,30 +66,67 @@ def test_by_descriptor() -> None:
     assert [needs_tap(card) for card in cards] == [True, True, False]
 
 
-@pytest.mark.qemu
-@pytest.mark.skipif(
+def in_a_namespace(code: str) -> str:
+    """Run *code* in a child that has left the machine's network."""
+    leaving = "import ctypes; assert ctypes.CDLL(None).unshare(0x40000000) == 0\n"
+    done = subprocess.run(
+        [sys.executable, "-c", leaving + code],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=ROOT,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.strip()
+
+
+needs_rights = pytest.mark.skipif(
     os.geteuid() != 0 or not os.access("/dev/net/tun", os.R_OK | os.W_OK),
     reason="taps are made by who has CAP_NET_ADMIN and /dev/net/tun",
 )
+
+
+@pytest.mark.qemu
+@needs_rights
 def test_by_descriptor_past_a_real_qemu(tmp_path: Path) -> None:
-    """In a child that has left the machine's network."""
-    code = f"""
-import ctypes
+    told = in_a_namespace(f"""
 from dataclasses import replace
 from pathlib import Path
 from tests.drivers.qemu.arguments.emulator import DEFINITION, DEVICES, ask
 from tests.drivers.qemu.arguments.test_interfaces import TAP
 from virevents.drivers.qemu.arguments.taps import open_tap
-assert ctypes.CDLL(None).unshare(0x40000000) == 0
 descriptor, name = open_tap("tap0", bridge=None, mac=TAP.mac)
 definition = replace(DEFINITION, interfaces=(TAP,))
 met = ask(definition, Path({str(tmp_path)!r}), DEVICES, taps={{"net0": descriptor}})
 print(met.devices(0)["net0"])
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=60
-    )
-    assert (done.stdout.strip(), done.stderr) == ("rtl8139", "")
+""")
+    assert told == "rtl8139"
+
+
+@pytest.mark.qemu
+@needs_rights
+def test_by_descriptor_through_a_domains_life(tmp_path: Path) -> None:
+    """The tap is there, in its bridge, as long as the domain runs, and its XML tells the name."""
+    told = in_a_namespace(f"""
+import fcntl, socket
+from pathlib import Path
+from tests.drivers.qemu.arguments.test_interfaces import BRIDGE
+from tests.drivers.qemu.harness import bench
+
+def interfaces():
+    return sorted(name for _, name in socket.if_nameindex())
+
+control = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+fcntl.ioctl(control, 0x89A0, b"br0".ljust(16, b"\\0"))  # SIOCBRADDBR
+with bench(Path({str(tmp_path)!r})) as web:
+    uuid = web.define(interfaces=(BRIDGE,))
+    web.driver.start(uuid)
+    print(*interfaces(), "<target dev='vnet0'/>" in web.driver.domain_xml(uuid))
+    web.driver.destroy(uuid)
+    print(*interfaces())
+""")
+    assert told.splitlines() == ["br0 lo vnet0 True", "br0 lo"]
 
 
 def test_what_a_card_is_told() -> None:
