@@ -106,16 +106,23 @@ def kill_all() -> None:
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
 
 
-def say(folder: RunFolder, command: str) -> None:
-    """Have QEMU execute a command while nobody manages it."""
+def say(folder: RunFolder, command: str, *, until: str = "") -> None:
+    """Have QEMU execute a command while nobody manages it, and be in the status *until*."""
     with sockets.connect(folder.monitor) as client:
         client.settimeout(PATIENCE)
         stream = client.makefile("rw")
-        for name in ("qmp_capabilities", command):
+
+        def ask(name: str) -> object:
             stream.write(json.dumps({"execute": name}))
             stream.flush()
-            while "return" not in json.loads(stream.readline()):
+            while "return" not in (answer := json.loads(stream.readline())):
                 pass
+            return answer["return"]
+
+        ask("qmp_capabilities")
+        ask(command)
+        while until and until not in str(ask("query-status")):
+            pass
         stream.close()
 
 
@@ -203,7 +210,7 @@ def test_a_guest_that_powered_off_meanwhile(tmp_path: Path) -> None:
     with one_process(tmp_path) as first:
         first.driver.start(first.define("rom-button"))
         first.told.wait_for("rtc-change")  # its guest obeys the button from now on
-    say(folders(tmp_path)[0], "system_powerdown")
+    say(folders(tmp_path)[0], "system_powerdown", until="shutdown")
     with one_process(tmp_path, listens=False) as unheard:
         ended_by_itself(unheard)
         unheard.listen()
@@ -217,7 +224,7 @@ def test_a_power_off_that_nobody_heard_of_is_known_to_the_next(tmp_path: Path) -
     with one_process(tmp_path) as first:
         first.driver.start(first.define("rom-button"))
         first.told.wait_for("rtc-change")  # its guest obeys the button from now on
-    say(folders(tmp_path)[0], "system_powerdown")
+    say(folders(tmp_path)[0], "system_powerdown", until="shutdown")
     with one_process(tmp_path, listens=False) as unheard:
         ended_by_itself(unheard)
     with bench(tmp_path) as second:
@@ -407,6 +414,28 @@ def test_a_monitor_that_somebody_has(tmp_path: Path, monkeypatch: pytest.MonkeyP
             web.driver.resume(uuid_of("web1"))
             assert web.told.wait_for("resumed unpaused") == ["resumed unpaused"]
             web.end_all()
+
+
+def test_another_domains_qemu_is_left_alone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with one_process(tmp_path) as first:
+        for name in ("web1", "web2"):
+            first.driver.start(first.define(name=name))
+    one, other = folders(tmp_path)
+    kept = [(folder.path / "status").read_text() for folder in (one, other)]
+    mixed = json.loads(kept[0])
+    mixed["definition"] = json.loads(kept[1])["definition"]
+    (one.path / "status").write_text(json.dumps(mixed))
+    other.path.rename(tmp_path / "aside")
+    with one_process(tmp_path) as second:
+        assert second.told.words("web2") == []
+    assert f"expected the uuid {uuid_of('web2')}, met {uuid_of('web1')}" in caplog.text
+    (one.path / "status").write_text(kept[0])
+    (tmp_path / "aside").rename(other.path)
+    with bench(tmp_path) as third:
+        third.driver.suspend(uuid_of("web1"))
+        third.driver.suspend(uuid_of("web2"))
 
 
 def test_what_cannot_be_read_is_left_alone(

@@ -264,7 +264,10 @@ class QemuRun(Commands):
         try:
             await self._greet()
             self._departure.has_stream = True
-            await self._find_out()
+            if await self._is_ours():
+                await self._find_out()
+            else:
+                self._let_go()
         except (MonitorError, OSError) as error:
             if not self._departure.has_exited:
                 _log.error("QEMU %d could not be taken up: %s", self._process.pid, error)
@@ -280,6 +283,19 @@ class QemuRun(Commands):
             else:
                 return
 
+    async def _is_ours(self) -> bool:
+        """Whether QEMU is that of the domain; a process of that number and start time should be."""
+        answer = await self.execute("query-uuid")
+        uuid = answer.get("UUID") if isinstance(answer, dict) else None
+        if uuid != self.definition.uuid:
+            _log.error(
+                "QEMU %d is left alone: expected the uuid %s, met %s",
+                self._process.pid,
+                self.definition.uuid,
+                uuid,
+            )
+        return uuid == self.definition.uuid
+
     async def _find_out(self) -> None:
         """Tell what changed meanwhile."""
         is_interrupted = self.life.is_interrupted
@@ -293,6 +309,14 @@ class QemuRun(Commands):
             await self._cont(RunningReason.SAVE_CANCELED)
         await self.live.learn(self.execute)
 
+    def _let_go(self) -> None:
+        self.is_detached = True
+        self._departure.let_go()
+        self._monitor.close()
+        self._listeners.end()
+        self.life.forget()
+        self.ended.open()
+
     async def detach(self) -> None:
         """Let go of a QEMU that goes on without us: what waits for it ends with an error.
 
@@ -303,16 +327,11 @@ class QemuRun(Commands):
         if self.life.phase is Phase.STARTING:
             self._give_up()
             return
-        self.is_detached = True
         tasks = self._works.cancel()
         if self._taking_up is not None:
             self._taking_up.cancel()
             tasks.add(self._taking_up)
-        self._departure.let_go()
-        self._monitor.close()
-        self._listeners.end()
-        self.life.forget()
-        self.ended.open()
+        self._let_go()
         # What is ours of the session goes before the loop may.
         await asyncio.gather(self._monitor.wait_ended(), *tasks, return_exceptions=True)
 
