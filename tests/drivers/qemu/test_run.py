@@ -18,10 +18,11 @@ from tests.drivers.qemu.harness import (
     Bench,
     bench,
     in_threads,
+    one_process,
     qemu_children,
 )
 from virevents.drivers.qemu import controls, departing, run
-from virevents.errors import MonitorError, OperationFailedError
+from virevents.errors import ClosedError, MonitorError, OperationFailedError
 from virevents.model import DomainState, ShutoffReason
 
 FAKE: Final = Path(__file__).with_name("fake_emulator.py")
@@ -175,3 +176,17 @@ def test_a_monitor_that_babbles_is_lost_and_the_guest_goes_on(fakes: Bench) -> N
     fakes.driver.destroy(uuid)
     told = fakes.told.wait_for("stopped destroyed", name="babbles")
     assert told[-2:] == ["control-error", "stopped destroyed"]
+
+
+def test_let_go(tmp_path: Path) -> None:
+    with one_process(tmp_path) as first:
+        uuid = started(first, "normal")
+        (pid,) = qemu_children()
+        first.driver.close()
+        assert qemu_children() == [pid]
+        assert first.told.words("normal") == ["defined added", *START]
+        with pytest.raises(ClosedError, match="goes on"):
+            first.driver.destroy(uuid)
+    with bench(tmp_path) as second:
+        second.driver.destroy(uuid)
+        assert second.told.wait_for("stopped destroyed", name="normal") == ["stopped destroyed"]

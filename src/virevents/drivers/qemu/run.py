@@ -14,7 +14,6 @@ Invariants, each with a test of its name in ``tests/drivers/qemu/test_run.py``:
     silent_failure  a start that fails makes no lifecycle event and leaves the domain off
     ends_once       STOPPED is pushed once, after the process is gone and its stream was read
     outlasts_nobody what does not end in time is killed
-    whole_steps     a stop or resume that meets a reboot comes after it, never between its steps
     let_go          a run that is let go of ends every wait, and its QEMU goes on
 """
 
