@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.drivers.qemu.harness import START, Bench, bench, one_process, uuid_of
-from virevents.definition import parse_definition
+from virevents.definition import LoaderType, parse_definition
 from virevents.drivers import NvramFate
 from virevents.drivers.qemu import directory, kept
 from virevents.drivers.qemu.estate import Estate
@@ -242,7 +242,7 @@ def test_as_libvirt_the_cause_is_the_call(web: Bench) -> None:
 def test_as_libvirt_undefine_with_variables(web: Bench, fate: NvramFate | None) -> None:
     variables = web.root / "vars.fd"
     variables.write_bytes(b"variables")
-    uuid = web.define(nvram=str(variables))
+    uuid = web.define(loader_type=LoaderType.PFLASH, nvram=str(variables))
     if fate is None:
         with pytest.raises(StateError, match="cannot undefine domain with nvram"):
             web.driver.undefine(uuid)

@@ -119,6 +119,20 @@ def test_hostile_a_pipe_that_nobody_writes(tmp_path: Path) -> None:
         pass
 
 
+def test_hostile_a_disk_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path / "saved")
+
+    def refuse(*_: int) -> bytes:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "pread", refuse)
+    with (
+        pytest.raises(OperationFailedError, match=r"failed to read qemu header.*Input/output"),
+        open_image(str(path)),
+    ):
+        pass
+
+
 def test_hostile_cut_anywhere(tmp_path: Path) -> None:
     whole = write(tmp_path / "whole").read_bytes()
     cut = tmp_path / "cut"
