@@ -14,6 +14,7 @@ import pytest
 
 import virevents
 from tests.connection.harness import PATIENCE, Signal
+from virevents.clock import monotonic
 from virevents.testing.guests import GUESTS
 
 pytestmark = pytest.mark.qemu
@@ -78,6 +79,16 @@ def test_they_end_with_the_connection_and_others_go_on(uri: str, tmp_path: Path)
         assert told.cause.requested_by is virevents.RequestedBy.CALL
         assert other.is_active
         other.destroy()
+
+
+def test_a_qemu_that_hangs_does_not_keep_its_connection_open(uri: str, tmp_path: Path) -> None:
+    conn = virevents.open(uri)
+    conn.create(_xml(tmp_path), autodestroy=True)
+    (pid,) = _qemus(tmp_path)
+    os.kill(pid, signal.SIGSTOP)
+    began = monotonic()
+    assert conn.close()
+    assert monotonic() - began < 4.5  # of the 5 s that a close may take
 
 
 @pytest.mark.parametrize("delivery", ["isolated", "direct"])

@@ -37,6 +37,8 @@ __all__ = ["Controls"]
 
 # How long QEMU may take to obey SIGTERM before it is killed.
 _DESTROY_PATIENCE: Final = 5.0
+# Likewise of what ends with a connection, whose own end is to take less than 5 s (C11).
+_OWNED_PATIENCE: Final = 2.0
 # How long it may take to obey when it is not to be killed (libvirt: 15 s).
 _GRACEFUL_WITHIN: Final = 15.0
 # How long a killed QEMU may take to be gone.
@@ -139,7 +141,7 @@ class Controls:
         owned = [run for domain in domains if (run := _owned(domain, owner))]
         with suppress(LoopStoppedError):
             for run in owned:
-                self._begin_destroy(run, _DESTROY_PATIENCE)
+                self._begin_destroy(run, 0.0 if _is_stopped(run.pid) else _OWNED_PATIENCE)
             for run in owned:
                 self._await_end(run)
 
