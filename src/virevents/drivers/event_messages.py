@@ -37,16 +37,7 @@ from virevents.model import (
     detail_from_number,
     field_names,
 )
-from virevents.wire.rpc import decode, encode
-from virevents.wire.rpc.protocol import (
-    REMOTE_PROCEDURES,
-    DomainEventGraphicsAddress,
-    DomainEventGraphicsIdentity,
-    NonnullDomain,
-    Procedure,
-    TypedParam,
-    TypedParamValue,
-)
+from virevents.wire.rpc import decode, encode, protocol
 
 __all__ = [
     "EncodedEvent",
@@ -92,10 +83,10 @@ class EncodedEvent(NamedTuple):
     legacy_body: bytes
 
 
-def _procedures(*, is_legacy: bool) -> Mapping[EventId, Procedure]:
+def _procedures(*, is_legacy: bool) -> Mapping[EventId, protocol.Procedure]:
     return {
         EventId(one.event_id): one
-        for one in REMOTE_PROCEDURES.values()
+        for one in protocol.REMOTE_PROCEDURES.values()
         if one.event_id is not None and one.is_legacy is is_legacy
     }
 
@@ -127,7 +118,9 @@ def encode_event(event: DomainEvent) -> EncodedEvent:
     return EncodedEvent(modern.number, body, legacy.number, encode(message))
 
 
-def decode_event(procedure: Procedure, payload: bytes, time: float) -> tuple[int, DomainEvent]:
+def decode_event(
+    procedure: protocol.Procedure, payload: bytes, time: float
+) -> tuple[int, DomainEvent]:
     """Decode a message that carries a domain event.
 
     Args:
@@ -149,7 +142,7 @@ def decode_event(procedure: Procedure, payload: bytes, time: float) -> tuple[int
         if kind in _LEGACY:
             *reasons, message = cast("list[int]", list(fields))
             fields = cast("_Fields", message)
-    domain = domain_from_wire(cast("NonnullDomain", fields[0]))
+    domain = domain_from_wire(cast("protocol.NonnullDomain", fields[0]))
     make = cast("_MakeEvent", EVENT_CLASSES[kind])
     try:
         return callback_id, make(domain, *_from_wire(kind, (*reasons, *fields[1:])), time)
@@ -157,25 +150,25 @@ def decode_event(procedure: Procedure, payload: bytes, time: float) -> tuple[int
         raise PayloadError(procedure.name, str(error)) from error
 
 
-def domain_to_wire(domain: DomainIdentity) -> NonnullDomain:
+def domain_to_wire(domain: DomainIdentity) -> protocol.NonnullDomain:
     """Return the protocol's form of a domain's identity."""
-    return NonnullDomain(domain.name, UUID(domain.uuid).bytes, domain.id)
+    return protocol.NonnullDomain(domain.name, UUID(domain.uuid).bytes, domain.id)
 
 
-def domain_from_wire(domain: NonnullDomain) -> DomainIdentity:
+def domain_from_wire(domain: protocol.NonnullDomain) -> DomainIdentity:
     """Return the identity that the protocol's form tells."""
     return DomainIdentity(domain.name, str(UUID(bytes=domain.uuid)), domain.id)
 
 
-def _made(procedure: Procedure, fields: Iterable[object]) -> _Message:
+def _made(procedure: protocol.Procedure, fields: Iterable[object]) -> _Message:
     return cast("type[_Message]", procedure.message)._make(fields)
 
 
-def _body(procedure: Procedure, fields: Iterable[object]) -> bytes:
+def _body(procedure: protocol.Procedure, fields: Iterable[object]) -> bytes:
     return encode(_made(procedure, [0, *fields]))[_WORD_BYTES:]
 
 
-def _decoded(procedure: Procedure, payload: bytes) -> _Fields:
+def _decoded(procedure: protocol.Procedure, payload: bytes) -> _Fields:
     return cast("_Fields", decode(cast("type[_Message]", procedure.message), payload))
 
 
@@ -185,25 +178,27 @@ def _decoded(procedure: Procedure, payload: bytes) -> _Fields:
 def _to_wire(value: object) -> object:
     match value:
         case GraphicsAddress():
-            return DomainEventGraphicsAddress(int(value.family), value.node, value.service)
+            return protocol.DomainEventGraphicsAddress(int(value.family), value.node, value.service)
         case TypedParams():
-            return tuple(TypedParam(name, _typed(item)) for name, item in value.items())
+            return tuple(protocol.TypedParam(name, _typed(item)) for name, item in value.items())
         case tuple():
-            return tuple(DomainEventGraphicsIdentity(one.identity_type, one.name) for one in value)
+            return tuple(
+                protocol.DomainEventGraphicsIdentity(one.identity_type, one.name) for one in value
+            )
         case int():
             return int(value)
     return value
 
 
-def _typed(item: float | str) -> TypedParamValue:
+def _typed(item: float | str) -> protocol.TypedParamValue:
     match item:
         case bool():
-            return TypedParamValue(_BOOLEAN, int(item))
+            return protocol.TypedParamValue(_BOOLEAN, int(item))
         case int():
-            return TypedParamValue(_LLONG if item < 0 else _ULLONG, item)
+            return protocol.TypedParamValue(_LLONG if item < 0 else _ULLONG, item)
         case str():
-            return TypedParamValue(_STRING, item)
-    return TypedParamValue(_DOUBLE, item)
+            return protocol.TypedParamValue(_STRING, item)
+    return protocol.TypedParamValue(_DOUBLE, item)
 
 
 def _from_wire(kind: EventId, values: _Fields) -> list[object]:
@@ -226,17 +221,17 @@ def _from_wire_as(annotation: object, value: object) -> object:
     if annotation is MemoryFailureFlags:
         return MemoryFailureFlags(cast("int", value))
     if annotation is TypedParams:
-        return _params(cast("tuple[TypedParam, ...]", value))
-    if isinstance(value, DomainEventGraphicsAddress):
+        return _params(cast("tuple[protocol.TypedParam, ...]", value))
+    if isinstance(value, protocol.DomainEventGraphicsAddress):
         family = GraphicsAddressFamily.from_number(value.family)
         return GraphicsAddress(family, value.node, value.service)
     if isinstance(value, tuple):
-        identities = cast("tuple[DomainEventGraphicsIdentity, ...]", value)
+        identities = cast("tuple[protocol.DomainEventGraphicsIdentity, ...]", value)
         return tuple(GraphicsIdentity(one.type, one.name) for one in identities)
     return value
 
 
-def _params(params: tuple[TypedParam, ...]) -> TypedParams:
+def _params(params: tuple[protocol.TypedParam, ...]) -> TypedParams:
     return TypedParams(
         {
             one.field: bool(one.value.value) if one.value.type == _BOOLEAN else one.value.value
