@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The asyncio handle has every method of the plain one, and each does the same."""
 
+import asyncio
 import inspect
 from pathlib import Path
 
@@ -8,8 +9,11 @@ import pytest
 
 import virevents
 from tests.connection.asyncio_runs import run
-from tests.connection.harness import WEB1, Hypervisor
-from virevents import aio
+from tests.connection.harness import PATIENCE, WEB1, Hypervisor
+from virevents import LifecycleEvent, aio
+from virevents.errors import InvalidArgumentError, OperationTimeoutError, StateError
+from virevents.model import Lifecycle
+from virevents.model.lifecycle import StoppedDetail
 
 XML = (
     "<domain type='test'><name>web9</name><uuid>11111111-2222-3333-4444-555555555555</uuid>"
@@ -87,6 +91,71 @@ def test_a_guests_sleep_is_awaited(hypervisor: Hypervisor, monkeypatch: pytest.M
 
     run(main)
     assert asked == [(WEB1.uuid, virevents.SleepMode.DISK), (WEB1.uuid,)]
+
+
+def test_no_thread_held(hypervisor: Hypervisor, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+
+    async def main() -> None:
+        async with aio.open("fake:///one") as conn:
+            web1 = await conn.lookup("web1")
+            monkeypatch.setattr(
+                hypervisor.driver, "shutdown", lambda *given, **named: asked.append((given, named))
+            )
+            waiting = [
+                asyncio.create_task(web1.shutdown(timeout=PATIENCE, force=True)) for _ in range(20)
+            ]
+            while len(asked) < 20:
+                await web1.suspend()  # a call that needs a thread
+            hypervisor.driver.state.push(_stopped())
+            await asyncio.gather(*waiting)
+
+    run(main)
+    assert asked == [((WEB1.uuid,), {"timeout": None, "force": False})] * 20
+
+
+def _stopped() -> LifecycleEvent:
+    return LifecycleEvent(WEB1, Lifecycle.STOPPED, StoppedDetail.SHUTDOWN, 0.0)
+
+
+@pytest.mark.parametrize("outcome", ["told", "destroyed", "off meanwhile"])
+def test_a_guest_that_does_not_obey_is_told_of_or_destroyed(
+    hypervisor: Hypervisor, monkeypatch: pytest.MonkeyPatch, outcome: str
+) -> None:
+    destroyed: list[str] = []
+
+    def destroy(uuid: str, *, graceful: bool) -> None:
+        destroyed.append(uuid)
+        if outcome == "off meanwhile":
+            raise StateError("domain is not running", state="shutoff", required="running")
+
+    async def main() -> None:
+        async with aio.open("fake:///one") as conn:
+            web1 = await conn.lookup("web1")
+            monkeypatch.setattr(hypervisor.driver, "shutdown", lambda *_, **__: None)
+            monkeypatch.setattr(hypervisor.driver, "destroy", destroy)
+            if outcome == "told":
+                text = r"domain web1 did not shut down within 0\.01 s"
+                with pytest.raises(OperationTimeoutError, match=text):
+                    await web1.shutdown(timeout=0.01)
+            else:
+                await web1.shutdown(timeout=0.01, force=True)
+
+    run(main)
+    assert destroyed == ([] if outcome == "told" else [WEB1.uuid])
+
+
+def test_a_shutdown_that_is_refused_is_not_waited_for() -> None:
+    async def main() -> None:
+        async with aio.open("test:///default") as conn:
+            test = await conn.lookup("test")
+            await test.shutdown(timeout=PATIENCE)
+            with pytest.raises(StateError, match="not running"):
+                await test.shutdown(timeout=PATIENCE)
+            with pytest.raises(InvalidArgumentError, match="expected a timeout"):
+                await test.shutdown(force=True)
+
+    run(main)
 
 
 def test_handles_are_equal_by_connection_and_uuid() -> None:

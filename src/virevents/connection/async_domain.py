@@ -1,18 +1,34 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """``aio.Domain``: a user's handle of a domain, where every call that may wait is a coroutine.
 
-It stands apart from the asyncio connection, of which it needs one method only.
+It stands apart from the asyncio connection, of which it needs two methods only.
 
 Locking: none here. Immutable.
+
+Invariants, each with a test of its name in ``tests/connection/test_async_domain.py``:
+    no_thread_held   who waits for guests to power off keeps no thread from other calls
 """
 
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, suppress
 from typing import Final, ParamSpec, Protocol, TypeVar
 
-from virevents.connection.arguments import DumpMode, FilePath, Nvram, Sleep
+from virevents.connection.arguments import (
+    DumpMode,
+    FilePath,
+    Nvram,
+    Sleep,
+    shutdown_timeout,
+)
 from virevents.connection.domain import Domain as ThreadedDomain
 from virevents.drivers import CoreDumpMode, SleepMode
-from virevents.model import StateAndReason
+from virevents.errors import (
+    DomainNotFoundError,
+    ExpectTimeout,
+    OperationTimeoutError,
+    StateError,
+)
+from virevents.model import Lifecycle, StateAndReason
 
 __all__ = ["Calls", "Domain"]
 
@@ -25,6 +41,12 @@ class Calls(Protocol):
 
     async def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run *function* on a thread that may wait."""
+        ...
+
+    def expect(
+        self, domain: "Domain", event: Lifecycle | str, *, timeout: float
+    ) -> AbstractAsyncContextManager[object]:
+        """Listen for an event while a block runs, and wait for it at its end."""
         ...
 
 
@@ -98,7 +120,21 @@ class Domain:
 
     async def shutdown(self, *, timeout: float | None = None, force: bool = False) -> None:
         """Ask the guest to power off; with *timeout*, wait for it."""
-        await self._connection.call(self._inner.shutdown, timeout=timeout, force=force)
+        seconds = shutdown_timeout(timeout, force=force)
+        if seconds is None:
+            await self._connection.call(self._inner.shutdown)
+            return
+        try:
+            # Here and not in the driver: many that wait would leave no thread for other calls.
+            async with self._connection.expect(self, "stopped", timeout=seconds):
+                await self._connection.call(self._inner.shutdown)
+        except ExpectTimeout:
+            if not force:
+                raise OperationTimeoutError(
+                    f"domain {self.name} did not shut down within {seconds:g} s"
+                ) from None
+            with suppress(StateError, DomainNotFoundError):  # it has got so far meanwhile
+                await self.destroy()
 
     async def reboot(self) -> None:
         """Ask the guest to reboot."""
