@@ -41,7 +41,8 @@ def _changes(name: str) -> dict[int, tuple[Change, ...]]:
     for difference in DIFFERENCES:
         changes = difference.changes(name)
         assert not merged.keys() & changes.keys(), "two differences in one step"
-        merged.update(changes)
+        as_libvirt = (Change(),) if difference.is_sometimes else ()
+        merged.update({number: (*as_libvirt, *ours) for number, ours in changes.items()})
     return merged
 
 
