@@ -13,7 +13,7 @@ from typing import Final, Self
 
 import pytest
 
-from tests.drivers.qemu.harness import PATIENCE, START, Bench, bench, in_threads
+from tests.drivers.qemu.harness import PATIENCE, SHORT, START, Bench, bench, in_threads
 from virevents.definition import LifecycleAction, Panic, Watchdog, WatchdogAction, WatchdogModel
 from virevents.drivers import CoreDumpMode
 from virevents.drivers.qemu import dumping
@@ -250,10 +250,11 @@ def test_as_it_was_a_hang_ends_the_dump(
     class Hangs(PlacedFile):
         def __enter__(self) -> Self:
             web.kill(signal.SIGSTOP)
+            run = web.driver._estate.domains.by_uuid(uuid).run  # type: ignore[attr-defined]
+            monkeypatch.setattr(run, "_answer_within", SHORT)
             return self
 
     monkeypatch.setattr(dumping, "PlacedFile", Hangs)
-    monkeypatch.setattr(web.driver._estate, "answer_within", 0.3)  # type: ignore[attr-defined]
     with pytest.raises(MonitorTimeoutError):
         web.driver.core_dump(uuid, path)
     assert not Path(path).exists()

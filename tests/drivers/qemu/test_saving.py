@@ -14,6 +14,7 @@ import pytest
 from tests.drivers.qemu.harness import (
     DESTROY,
     PATIENCE,
+    SHORT,
     START,
     Bench,
     bench,
@@ -508,10 +509,11 @@ def test_at_once_a_hang_ends_the_save(
         class Hangs(ImageWriter):
             def __enter__(self) -> Self:
                 web.kill(signal.SIGSTOP)
+                run = web.driver._estate.domains.by_uuid(uuid).run  # type: ignore[attr-defined]
+                monkeypatch.setattr(run, "_answer_within", SHORT)
                 return self
 
         monkeypatch.setattr(saving, "ImageWriter", Hangs)
-        monkeypatch.setattr(web.driver._estate, "answer_within", 0.5)  # type: ignore[attr-defined]
         with pytest.raises(MonitorTimeoutError):
             web.driver.save(uuid, path)
         assert beside(path) == []
