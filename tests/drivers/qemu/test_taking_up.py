@@ -4,6 +4,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -25,11 +26,12 @@ from tests.drivers.qemu.harness import (
 from virevents.drivers import StartMode
 from virevents.drivers.qemu import controls, sockets, taking_up
 from virevents.drivers.qemu.driver import QemuDriver
-from virevents.drivers.qemu.estate import Estate
+from virevents.drivers.qemu.estate import Estate, run_of
+from virevents.drivers.qemu.monitor import Monitor
 from virevents.drivers.qemu.status import RunFolder
 from virevents.drivers.qemu.taking_up import missed_end
 from virevents.drivers.qemu.told import Note, Told
-from virevents.errors import DomainNotFoundError, MonitorTimeoutError
+from virevents.errors import DomainNotFoundError, MonitorError, MonitorTimeoutError
 from virevents.model import (
     Cause,
     DomainState,
@@ -377,13 +379,14 @@ def test_no_holdup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         first.kill(signal.SIGSTOP, name="hangs")
         pid = first.pid("hangs")
     with bench(tmp_path) as second:
-        monkeypatch.setattr(estate_of(second), "answer_within", SHORT)
+        run = run_of(estate_of(second).domains.by_name("hangs"))
+        monkeypatch.setattr(run, "_answer_within", SHORT)
         assert second.driver.domain_state(uuid_of("hangs")) == RUNNING
         second.driver.suspend(uuid_of("well"))
         with pytest.raises(MonitorTimeoutError, match="since it was found"):
             second.driver.suspend(uuid_of("hangs"))
         os.kill(pid, signal.SIGCONT)
-        monkeypatch.setattr(estate_of(second), "answer_within", PATIENCE)
+        monkeypatch.setattr(run, "_answer_within", PATIENCE)
         second.driver.suspend(uuid_of("hangs"))
         assert second.told.words("hangs") == ["suspended paused"]
 
@@ -401,6 +404,23 @@ def test_no_holdup_of_a_destruction(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert second.told.wait_for("stopped destroyed") == ["stopped destroyed"]
 
 
+def test_no_holdup_by_those_who_waited_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each process leaves a connection in the line of a QEMU that hangs, until it is full."""
+    monkeypatch.setattr(taking_up, "_ALL_WITHIN", SHORT)
+    with one_process(tmp_path) as first:
+        first.driver.start(first.define())
+        first.kill(signal.SIGSTOP)
+    for _ in range(4):
+        with one_process(tmp_path) as web:
+            assert web.driver.domain_state(uuid_of("web1")) == RUNNING
+    with bench(tmp_path) as second:
+        second.kill(signal.SIGCONT)
+        second.driver.suspend(uuid_of("web1"))
+        assert second.told.wait_for("suspended paused") == ["suspended paused"]
+
+
 def test_a_monitor_that_somebody_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(taking_up, "_ALL_WITHIN", SHORT)
     with one_process(tmp_path) as first:
@@ -414,6 +434,27 @@ def test_a_monitor_that_somebody_has(tmp_path: Path, monkeypatch: pytest.MonkeyP
             web.driver.resume(uuid_of("web1"))
             assert web.told.wait_for("resumed unpaused") == ["resumed unpaused"]
             web.end_all()
+
+
+def test_goes_on_when_a_late_event_comes_before_the_greeting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with one_process(tmp_path) as first:
+        first.driver.start(first.define())
+    attempts: list[int] = []
+    open_it = Monitor.open
+
+    async def fail_twice(monitor: Monitor, connected: socket.socket, *, timeout: float) -> None:
+        attempts.append(1)
+        if len(attempts) < 3:
+            connected.close()
+            raise MonitorError("", "NegotiationError", "Did not understand Greeting")
+        await open_it(monitor, connected, timeout=timeout)
+
+    monkeypatch.setattr(Monitor, "open", fail_twice)
+    with bench(tmp_path) as second:
+        second.driver.suspend(uuid_of("web1"))
+        assert second.told.wait_for("suspended paused") == ["suspended paused"]
 
 
 def test_another_domains_qemu_is_left_alone(

@@ -21,6 +21,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final, Protocol, TypeAlias
 
@@ -59,6 +60,10 @@ _log: Final = logging.getLogger("virevents.drivers.qemu")
 
 # How long QEMU may take to say its greeting; a loaded machine loads it slowly.
 _GREETING_WITHIN: Final = 30.0
+# How often to connect to one whose line is full; QEMU lets two wait.
+_CONNECT_EVERY: Final = 0.1
+# How often a QEMU that was found may say something else in the greeting's place.
+_GREETINGS: Final = 5
 # Where a domain stands of whose start nobody was told.
 _NEVER_UP: Final = frozenset({Phase.STARTING, Phase.OFF})
 _DESTROYED: Final = Cause(RequestedBy.CALL, is_graceful=False)
@@ -272,13 +277,25 @@ class QemuRun(Commands):
                 _log.error("QEMU %d could not be taken up: %s", self._process.pid, error)
 
     async def _greet(self) -> None:
-        """A connection to a QEMU that hangs, or whose monitor somebody has, waits for it."""
+        """A connection to a QEMU that hangs, or whose monitor somebody has, waits for it.
+
+        QEMU may have an event left for the connection before, which comes instead of the greeting.
+        """
+        attempts = _GREETINGS
         while True:
-            connected = sockets.connect(self._attached.folder.monitor)
             try:
+                connected = sockets.connect(self._attached.folder.monitor)
                 await self._monitor.open(connected, timeout=_GREETING_WITHIN)
+            except BlockingIOError:
+                # It hangs, and as many as may wait for it have come and gone.
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(asyncio.Event().wait(), _CONNECT_EVERY)
             except MonitorTimeoutError as error:
                 _log.warning("QEMU %d: %s", self._process.pid, error)
+            except MonitorError:
+                attempts -= 1
+                if not attempts or self._departure.has_exited:
+                    raise
             else:
                 return
 
