@@ -51,6 +51,7 @@ _LEADS_ON: Final = (
     | {"resume", "pm_wakeup"}
     | {"start", "create", "restore"}
 )
+_GOES: Final = {DomainState.SHUTDOWN, DomainState.SHUTOFF}  # with an id: it is about to lose it
 _STANDS: Final = {DomainState.PAUSED, DomainState.CRASHED}
 
 Facts = tuple[Json, ...]
@@ -118,7 +119,9 @@ class _Guests(ABC):
         code, text, result = self._act(step)
         if step.verb == "hang_up":
             self.wait_until_quiet()
-        self._settle()
+        # No QEMU outlives a signal, also where its guest stands still.
+        ending = step.name if step.verb == "signal" else None
+        self._settle(ending)
         if self._may_be_on_its_way(step, before, self.domains()):
             self.wait_until_quiet()
             self._settle()
@@ -168,16 +171,21 @@ class _Guests(ABC):
         with suppress(OperationTimeoutError):  # its QEMU may be on its way out
             self._line(identity).send(AgentCommand(letter))
 
-    def _settle(self) -> None:
-        """Return when every domain that runs listens, and none is shutting down."""
+    def _settle(self, ending: str | None = None) -> None:
+        """Return when every domain that runs listens, and none is shutting down.
+
+        Args:
+            ending: A domain that is to be off first.
+        """
         deadline = clock.monotonic() + _SETTLES_WITHIN
         while clock.monotonic() < deadline:
             domains = self.domains()
-            if self._is_settled(domains) and domains == self.domains():
+            is_off = ending not in domains or domains[ending][1] == INACTIVE_ID
+            if is_off and self._is_settled(domains) and domains == self.domains():
                 return
 
     def _is_settled(self, domains: dict[str, Facts]) -> bool:
-        if any(facts[2] == DomainState.SHUTDOWN for facts in domains.values()):
+        if any(facts[1] != INACTIVE_ID and facts[2] in _GOES for facts in domains.values()):
             return False
         running = [facts for facts in domains.values() if facts[2] == DomainState.RUNNING]
         return all(self._listens(int(str(facts[0]).removeprefix("UUID"))) for facts in running)
