@@ -316,10 +316,11 @@ class _Job:
         self._run.life.has_job = True
 
     def _expect_wakeup(self, *, is_expected: bool) -> None:
-        """QEMU wakes a guest that sleeps before it saves it; that is the call's doing."""
+        """QEMU wakes a guest that sleeps before it saves it, and stops it; both are the call's."""
         life = self._run.life
-        is_asleep = life.phase is Phase.ASLEEP
-        life.ask(replace(life.asked, wake_up=is_expected and is_asleep))
+        is_due = is_expected and life.phase is Phase.ASLEEP
+        pause = PausedReason.SAVE if is_due else None
+        life.ask(replace(life.asked, wake_up=is_due, pause=pause))
 
     def _go_on(self) -> None:
         """Let the guest go on; a QEMU that is gone, or going, is none of ours any more."""
