@@ -17,7 +17,7 @@ from tests.conformance.differences import DIFFERENCES, STOPPED_HAS_NO_ID, Differ
 from tests.conformance.lifecycle.causes import expected_causes
 from tests.conformance.lifecycle.machine import Json
 from tests.conformance.lifecycle.ours import Played, play
-from tests.conformance.lifecycle.outcome import Change, Outcome
+from tests.conformance.lifecycle.outcome import Change, Outcome, compared
 from tests.conformance.lifecycle.recording import (
     GOLDEN_SAMPLE,
     WITH_IDENTITIES,
@@ -68,16 +68,6 @@ def _changed(seen: Outcome, change: Change) -> Outcome:
     )
 
 
-def _compared(outcome: Outcome) -> dict[str, object]:
-    compared: dict[str, object] = {
-        "code": outcome["code"],
-        "events": outcome["events"],
-        "domains": outcome["domains"],
-    }
-    # The words of an error are ours; the answer to a question is not.
-    return compared if outcome["code"] else {**compared, "answer": outcome["text"]}
-
-
 def _played(name: str, allowed: Sequence[Sequence[Outcome]]) -> list[Played]:
     expected = [[outcome["events"] for outcome in step] for step in allowed]
     return play(SCENARIOS[name], expected, _PATIENCE)
@@ -96,7 +86,7 @@ def test_as_libvirt(name: str) -> None:
     played = _played(name, allowed)
     for number, (ours, theirs) in enumerate(zip(played, allowed, strict=True)):
         step = _RECORDING[name][number]["step"]
-        assert _compared(ours) in [_compared(one) for one in theirs], (step, ours["text"])
+        assert compared(ours) in [compared(one) for one in theirs], (step, ours["text"])
         causes = expected_causes(SCENARIOS[name], number, ours["events"])
         assert ours["causes"] in _causes_allowed(causes), (step, ours["events"])
 
@@ -168,4 +158,4 @@ def test_difference_still_exists(difference: Difference) -> None:
     for name in difference.where:
         for number, changes in difference.changes(name).items():
             for seen, change in product(_RECORDING[name][number]["seen"], changes):
-                assert _compared(_changed(seen, change)) != _compared(seen), (name, number)
+                assert compared(_changed(seen, change)) != compared(seen), (name, number)

@@ -11,7 +11,7 @@ from tests.conformance.lifecycle.machine import Json
 from tests.conformance.lifecycle.place import Place
 from virevents.model import Lifecycle, StateAndReason, detail_from_number
 
-__all__ = ["Change", "Identified", "Outcome", "facts", "identified", "said", "told"]
+__all__ = ["Change", "Identified", "Outcome", "compared", "facts", "identified", "said", "told"]
 
 
 class Outcome(TypedDict):
@@ -49,6 +49,16 @@ def facts(
     others = {"active": is_active, "persistent": is_persistent, "saved": has_managed_save}
     words = [*StateAndReason.from_numbers(state, reason), *(w for w, it in others.items() if it)]
     return " ".join(str(word) for word in words)
+
+
+def compared(outcome: Outcome) -> dict[str, object]:
+    """Give what must be equal: all but the words of an error; the answer to a question must be."""
+    must: dict[str, object] = {
+        "code": outcome["code"],
+        "events": outcome["events"],
+        "domains": outcome["domains"],
+    }
+    return must if outcome["code"] else {**must, "answer": outcome["text"]}
 
 
 def identified(event_id: str, values: Sequence[object], id: int) -> Identified:
