@@ -6,11 +6,12 @@ import socket
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from weakref import WeakSet
 
 import pytest
 
 from virevents.errors import ForkedError
-from virevents.sync import Birth, after_fork_in_child, keep_from_children
+from virevents.sync import Birth, after_fork_in_child, fork, keep_from_children
 
 
 def in_child(check: Callable[[], bool]) -> bool:
@@ -112,3 +113,20 @@ def test_child_has_all_of_what_is_not_there_any_more() -> None:
     os.close(again)
     if number != again:
         os.close(number)
+
+
+def test_what_is_kept_is_blank_wherever_it_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a child does first, done here, where it can be looked at."""
+    monkeypatch.setattr(fork, "_kept", WeakSet[fork.HasDescriptor]())
+    fork._blank_kept()
+    ours, theirs = socket.socketpair()
+    closed = (tmp_path / "closed").open("wb")
+    with ours, theirs:
+        for holder in (ours, closed):
+            keep_from_children(holder)
+        closed.close()
+        fork._blank_kept()
+        assert os.fstat(ours.fileno()) == Path(os.devnull).stat()
+        assert theirs.recv(1) == b""
