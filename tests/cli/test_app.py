@@ -144,6 +144,11 @@ def test_the_manual_has_every_verb_and_option(capsys: Capsys) -> None:
             assert option in {"--help", "--connect"} or option in manual, (verb, option)
 
 
+def test_requesters_are_those_of_the_manual() -> None:
+    line = next(line for line in _manual().splitlines() if line.startswith("| `cause` |"))
+    assert [str(one) for one in virevents.RequestedBy if f"`{one}`" not in line] == []
+
+
 def test_statuses_are_those_of_the_manual() -> None:
     shown = {int(number) for number in re.findall(r"^\| ([0-9]+) \|", _manual(), re.MULTILINE)}
     assert shown == {0, FAILED, 2, CONNECTION_FAILED, 130, UNREAD, TERMINATED}
