@@ -3,10 +3,13 @@ import asyncio
 import os
 import pwd
 import stat
+import tempfile
 from pathlib import Path
 
 import pytest
 
+import virevents
+from tests.survival.processes import definition_of, marked
 from virevents.drivers.qemu.confinement import UNCONFINED, Confinement, Identity
 from virevents.drivers.qemu.directory import DomainDirectory
 from virevents.drivers.qemu.process import spawn
@@ -89,3 +92,26 @@ def test_a_control_group_that_refuses_is_an_error_and_leaves_nothing(tmp_path: P
         spawn(["/bin/sleep", "60"], descriptors=(), log=tmp_path / "log", confinement=gone)
     with pytest.raises(ChildProcessError):
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+
+
+@needs_root
+@pytest.mark.qemu
+def test_a_real_qemu_runs_as_another_user() -> None:
+    """Through its whole life: started, paused, saved, restored, taken up, destroyed."""
+    with tempfile.TemporaryDirectory(prefix="virevents-run-as-") as folder:
+        Path(folder).chmod(0o711)  # whoever it runs as must pass through
+        root = Path(folder) / "root"
+        xml = definition_of(root, "web")
+        (root / "rom-idle.bin").chmod(0o644)
+        uri = f"qemu:///embed?root={root}&run_as=nobody"
+        with virevents.open(uri) as connection:
+            domain = connection.create(xml)
+            (pid,) = marked(root)
+            assert Path(f"/proc/{pid}").stat().st_uid == pwd.getpwnam("nobody").pw_uid
+            domain.suspend()
+            domain.save(str(root / "saved"))
+            connection.restore(str(root / "saved"))
+        with virevents.open(uri) as connection:
+            connection.lookup("web").resume()
+            connection.lookup("web").destroy()
+        assert not marked(root)

@@ -253,6 +253,18 @@ def test_stopped_once(tmp_path: Path) -> None:
         assert third.told.wait_for(*START) == START
 
 
+def test_stopped_once_by_a_signal_that_it_obeyed(tmp_path: Path) -> None:
+    """Nobody heard its SHUTDOWN; its log says on whose wish it ended."""
+    with one_process(tmp_path) as first:
+        first.driver.start(first.define())
+    for pid in qemu_children():
+        os.kill(pid, signal.SIGTERM)
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    with bench(tmp_path) as second:
+        assert second.told.wait_for("stopped failed") == ["stopped failed"]
+        assert causes(second) == [Cause(RequestedBy.HOST_SIGNAL, False, False, True)]
+
+
 def test_stopped_once_before_what_follows(tmp_path: Path) -> None:
     """An operation tells what was found first; who listens later has missed it."""
     with one_process(tmp_path) as first:

@@ -25,12 +25,13 @@ Invariants, each with a test of its name in ``tests/drivers/qemu/test_taking_up.
 import asyncio
 import logging
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from virevents.definition import DomainDefinition
 from virevents.drivers.qemu.estate import Estate
 from virevents.drivers.qemu.launching import Attached, end_unfinished
-from virevents.drivers.qemu.process import QemuProcess, find
+from virevents.drivers.qemu.process import QemuProcess, find, log_tail
 from virevents.drivers.qemu.run import QemuDomain, QemuRun
 from virevents.drivers.qemu.status import RunFolder, Status, this_boot
 from virevents.drivers.qemu.told import Note, Told, ToldRecord
@@ -73,6 +74,7 @@ _CAUSES: Final = {
     Happening.SHUT_DOWN: Cause(is_graceful=True, is_found_at_start=True),
 }
 _UNEXPLAINED: Final = Cause(is_graceful=False, is_found_at_start=True)
+_SIGNALLED: Final = Cause(RequestedBy.HOST_SIGNAL, is_graceful=False, is_found_at_start=True)
 
 # A QEMU with one of these is not taken up: what is to become of it was decided.
 _DECIDED: Final = Note.STOPPED | Note.DESTROY | Note.SAVED | Note.CRASHED | Note.POWERED_OFF
@@ -162,6 +164,8 @@ class TakingUp:
         """Have the domain's end told; a transient one is not even listed any more."""
         estate, definition = self._estate, status.definition
         line, cause = missed_end(told.told)
+        if cause == _UNEXPLAINED and _was_signalled(estate.directory.log_path(definition.uuid)):
+            cause = _SIGNALLED
         with estate.domains.coming(definition, _transient) as (domain, is_new):
             with domain.lock:
                 domain.start_locked(definition, folder.domain_id)
@@ -183,6 +187,12 @@ class TakingUp:
             self._estate.state.push(event)
         told.close()
         self._estate.sweeper.remove(folder)
+
+
+def _was_signalled(log: Path) -> bool:
+    """Whether the last that QEMU printed says that it obeyed a signal (its os_kill_report)."""
+    *_, last = ["", *log_tail(log).splitlines()]
+    return ": terminating on signal " in last
 
 
 async def _begin(runs: list[QemuRun]) -> None:
