@@ -11,7 +11,7 @@ import pytest
 
 import virevents
 from tests.connection.asyncio_runs import run, soon
-from tests.connection.harness import Hypervisor, Signal
+from tests.connection.harness import PATIENCE, Hypervisor, Signal
 from tests.connection.subprocesses import in_forked_child
 from virevents import LifecycleEvent, aio
 from virevents.clock import monotonic
@@ -36,7 +36,7 @@ XML = "<domain type='test'><name>web9</name><memory>1</memory><os><type>hvm</typ
 def test_it_has_what_the_plain_connection_has() -> None:
     plain_only = {
         "abandon", "begin_close", "driver_state", "finish_close", "is_foreign", "modifying",
-        "note_owned", "put_callbacks_off", "reading", "register", "run_elsewhere",
+        "note_owned", "put_callbacks_off", "reading", "register", "run_close", "run_elsewhere",
     }  # fmt: skip
     for name, _ in inspect.getmembers(virevents.Connection):
         if not name.startswith("_") and name not in plain_only:
@@ -432,6 +432,29 @@ def test_expect_listens_first() -> None:
                     await test.suspend()
                 await test.resume()
                 assert str(suspended.event.detail) == "paused"
+
+    run(main)
+
+
+def test_close_goes_first(hypervisor: Hypervisor) -> None:
+    """As a driver's, whose monitor does not answer: its end is what ends the calls."""
+    inside = threading.Semaphore(0)
+    go_on = Signal("the end of the driver")
+
+    def hang() -> None:
+        inside.release()
+        go_on.wait()
+
+    hypervisor.on_suspend, hypervisor.on_close = hang, go_on.set
+
+    async def main() -> None:
+        conn = await aio.open(FAKE)
+        web1 = await conn.lookup("web1")
+        calls = [asyncio.create_task(web1.suspend()) for _ in range(20)]
+        for _ in range(8):  # as many as there are threads for calls
+            assert await asyncio.to_thread(inside.acquire, timeout=PATIENCE)
+        assert await soon(conn.close())
+        await soon(asyncio.gather(*calls, return_exceptions=True))
 
     run(main)
 

@@ -10,6 +10,7 @@ Confined to the asyncio loop that ran when the connection was opened.
 Invariants, each with a test of its name in ``tests/connection/test_aio.py``:
     never_blocks     no method of this face blocks the loop
     registered_now   ``events()`` and ``subscribe()`` register when called
+    close_goes_first ``close`` waits for no call that it ends
 """
 
 import asyncio
@@ -220,7 +221,7 @@ class Connection:
             return self._inner.close()
         self._inner.begin_close()
         finish = partial(self._inner.finish_close, may_wait=not is_in_callback())
-        return await _elsewhere(self._inner.run_elsewhere, finish)
+        return await _elsewhere(self._inner.run_close, finish)
 
     async def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a call that may wait on a thread of the process's bounded pool.

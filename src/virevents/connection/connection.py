@@ -437,7 +437,7 @@ class Connection:
         self.put_callbacks_off()
         self._process.discard(self)
         if is_loop_thread():
-            self._machinery.run_elsewhere(lambda: self._let_go(deadline, may_wait=False))
+            self._machinery.run_close(lambda: self._let_go(deadline, may_wait=False))
             return self._have_all_ended()
         return self._let_go(deadline, may_wait=may_wait)
 
@@ -510,6 +510,10 @@ class Connection:
     def run_elsewhere(self, function: Callable[[], object]) -> None:
         """Run *function* soon on a thread of the bounded pool; for faces built on this one."""
         self._machinery.run_elsewhere(function)
+
+    def run_close(self, function: Callable[[], object]) -> None:
+        """Run the end of this soon on a thread that waits for no call; for such faces."""
+        self._machinery.run_close(function)
 
     def reading(self) -> Driver:
         """Return the driver for a call that changes nothing.

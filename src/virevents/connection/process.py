@@ -66,6 +66,14 @@ class Machinery:
             can_grow=False,
             role=Role.CALLER,
         )
+        # Of its own: a close must not stand in line behind the very calls that it ends.
+        self.closes: Final = Pool(
+            call_later,
+            name="virevents-close",
+            core=_CALL_WORKERS,
+            can_grow=False,
+            role=Role.CALLER,
+        )
         self.users = 0  # guarded by the process lock
 
     def start(self) -> None:
@@ -76,13 +84,19 @@ class Machinery:
         """Run *function* soon on a thread that may wait."""
         self.calls.ready(_Call(function))
 
+    def run_close(self, function: Callable[[], object]) -> None:
+        """Run the end of a connection soon on a thread that may wait."""
+        self.closes.ready(_Call(function))
+
     def stop(self, deadline: float) -> None:
         """End all threads; those stuck in a callback end when it returns."""
-        workers_ended, callers_ended = self.pool.stop(), self.calls.stop()
+        workers_ended = self.pool.stop()
+        callers_ended = (self.calls.stop(), self.closes.stop())
         if not is_callback_thread():
             workers_ended.wait(max(0.0, deadline - monotonic()))
             if not is_caller_thread():  # it would wait for itself
-                callers_ended.wait(max(0.0, deadline - monotonic()))
+                for ended in callers_ended:
+                    ended.wait(max(0.0, deadline - monotonic()))
         may_wait = 0.0 if is_callback_thread() else max(0.1, deadline - monotonic())
         self.loop_thread.stop(may_wait)
 
