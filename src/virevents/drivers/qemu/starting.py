@@ -133,8 +133,11 @@ class Starting:
                     lambda *given: _plan(ready, startup, *given),
                     is_autodestroyed=owner is not None,
                 )
-            run = QemuRun(domain, launched, estate)
-            run.live.add(ready.told)
+            with ExitStack() as undo:
+                undo.callback(launched.undo)
+                run = QemuRun(domain, launched, estate)
+                run.live.add(ready.told)
+                undo.pop_all()
             try:
                 estate.begin_run(
                     domain, lambda: domain.begin_locked(run, launched.definition, domain_id, owner)
