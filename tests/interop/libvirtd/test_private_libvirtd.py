@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.interop.libvirtd import private_libvirtd
 from tests.interop.libvirtd.private_libvirtd import PrivateLibvirtd, need_libvirtd
 from tests.interop.libvirtd.stock_client import StockClient
 
@@ -25,6 +26,17 @@ _XML = """
 @pytest.fixture(autouse=True)
 def libvirtd_is_there() -> None:
     need_libvirtd()
+
+
+def test_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A skip that says so; in CI a failure."""
+    monkeypatch.setattr(private_libvirtd, "_libvirtd", lambda: None)
+    monkeypatch.delenv("CI", raising=False)
+    with pytest.raises(pytest.skip.Exception, match="libvirtd is not installed"):
+        need_libvirtd()
+    monkeypatch.setenv("CI", "1")
+    with pytest.raises(pytest.fail.Exception, match="and this is CI"):
+        need_libvirtd()
 
 
 def _is_gone(pid: int) -> bool:
