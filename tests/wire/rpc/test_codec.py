@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.wire.rpc.samples import samples
 from virevents.errors import LocalProtocolError, PayloadError
-from virevents.wire.rpc import decode, encode
+from virevents.wire.rpc import codec, decode, encode
 from virevents.wire.rpc.protocol import (
     LAYOUTS,
     ConnectListDomainsRet,
@@ -21,6 +21,7 @@ from virevents.wire.rpc.protocol import (
     DomainGetXmlDescRet,
     DomainMigrateBegin3Ret,
     NodeGetInfoRet,
+    NodeGetMemoryParametersRet,
     NonnullDomain,
     TypedParam,
     TypedParamValue,
@@ -158,6 +159,16 @@ def test_an_array_of_characters_has_a_word_for_each() -> None:
 def test_a_typed_parameter_of_each_type(value: TypedParamValue) -> None:
     parameter = TypedParam("field", value)
     assert decode(TypedParam, encode(parameter)) == parameter
+
+
+def test_functions_are_made_when_they_are_first_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(codec, "_DECODERS", {})
+    monkeypatch.setattr(codec, "_ENCODERS", {})
+    parameters = NodeGetMemoryParametersRet((TypedParam("x", TypedParamValue(1, 5)),), 1)
+    for _ in range(2):
+        assert decode(NodeGetMemoryParametersRet, encode(parameters)) == parameters
+    made = {NodeGetMemoryParametersRet, TypedParam, TypedParamValue}
+    assert set(codec._DECODERS) == set(codec._ENCODERS) == made
 
 
 @pytest.mark.parametrize(

@@ -61,22 +61,6 @@ class Starting:
             self.bring_up(domain, definition, startup, owner=autodestroy_owner)
             return domain.identity
 
-    def start(
-        self,
-        uuid: str,
-        mode: StartMode,
-        *,
-        force_boot: bool,
-        autodestroy_owner: object | None,
-    ) -> None:
-        """See ``Driver.start``."""
-        del force_boot
-        startup = Startup(is_paused=mode is StartMode.PAUSED)
-        with self._estate.turn(uuid) as domain:
-            with domain.lock:
-                definition = domain.next_definition
-            self.bring_up(domain, definition, startup, owner=autodestroy_owner)
-
     def bring_up(
         self,
         domain: QemuDomain,
