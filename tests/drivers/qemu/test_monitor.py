@@ -51,8 +51,10 @@ class FakeQemu:
         self._received = ""
 
     async def say(self, *messages: Mapping[str, object]) -> None:
-        lines = b"".join(json.dumps(message).encode() + b"\r\n" for message in messages)
-        await asyncio.get_running_loop().sock_sendall(self._socket, lines)
+        await self.say_raw(b"".join(json.dumps(one).encode() + b"\r\n" for one in messages))
+
+    async def say_raw(self, data: bytes) -> None:
+        await asyncio.get_running_loop().sock_sendall(self._socket, data)
 
     async def hear(self) -> dict[str, object]:
         """The next command; the client puts nothing between two of them."""
@@ -410,6 +412,22 @@ def test_told_once_with_the_error_when_the_peer_does_not_speak_qmp(run: Run) -> 
             await asyncio.get_running_loop().sock_sendall(made.qemu._socket, b"{nonsense\r\n")
             assert isinstance(await made.ended, Exception)
             assert made.told == ["FIRST", "end"]
+
+    run(test())
+
+
+def test_gives_way_when_what_is_no_qmp_has_no_end(run: Run) -> None:
+    """What comes after it is not read: there may be no end of it."""
+
+    async def test() -> None:
+        async with session() as made:
+            events = json.dumps(event("RESET")).encode() + b"\r\n"
+            babble = b"{nonsense\r\n" + events * 500_000
+            saying = asyncio.create_task(made.qemu.say_raw(babble))
+            assert isinstance(await made.ended, Exception)
+            assert made.told == ["end"]
+            saying.cancel()
+            await asyncio.gather(saying, return_exceptions=True)
 
     run(test())
 

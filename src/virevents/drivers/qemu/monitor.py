@@ -62,7 +62,8 @@ EventHandler = Callable[[Mapping[str, object]], None]
 _log: Final = logging.getLogger("virevents.drivers.qemu")
 
 _CHUNK_BYTES: Final = 1 << 16
-_MAX_REST_BYTES: Final = 10 << 20  # as much as the client itself would take in one line
+# More than a socket's buffer holds, where all is that is left of a QEMU that is gone.
+_MAX_REST_BYTES: Final = 1 << 20
 
 # How many events of one QEMU are taken before other work of the loop, and how many a second for
 # longer than a burst lasts, in seconds. A real one gave 3,300 a second at most.
@@ -287,8 +288,9 @@ class Monitor:
             while self._client.runstate is Runstate.RUNNING:
                 await self._client.runstate_changed()
             error = await self._disconnect()
-            if not self._listener.is_deaf:
-                self._read_rest()
+            # After what is no QMP nothing is to be believed, and there may be no end of it.
+            if error is None and not self._listener.is_deaf:
+                await self._read_rest()
         finally:
             self._close_spare()
         ended.set_result(None)
@@ -308,8 +310,16 @@ class Monitor:
             return error
         return None
 
-    def _read_rest(self) -> None:
+    async def _read_rest(self) -> None:
         """Hand on the events that the client left unread, if there are any."""
+        for number, line in enumerate(self._take_rest().splitlines(), start=1):
+            event = _parsed_event(line)
+            if event is not None:
+                self._hand_on(event)
+            if number % _EVENTS_A_TURN == 0:
+                await asyncio.sleep(0)
+
+    def _take_rest(self) -> bytes:
         rest = bytearray()
         spare = self._spare
         try:
@@ -321,10 +331,7 @@ class Monitor:
         except OSError as error:
             # Nothing more to read: QEMU still holds its end, or was reset.
             _log.debug("the monitor's stream ended with %s", error)
-        for line in bytes(rest).splitlines():
-            event = _parsed_event(line)
-            if event is not None:
-                self._hand_on(event)
+        return bytes(rest)
 
     def _close_spare(self) -> None:
         if self._spare is not None:
