@@ -39,6 +39,14 @@ def test_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
         need_libvirtd()
 
 
+def test_where_it_may_not_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What no installation mends is a skip that says so, in CI as well."""
+    monkeypatch.setattr(private_libvirtd, "_not_allowed", lambda: "no namespace")
+    monkeypatch.setenv("CI", "1")
+    with pytest.raises(pytest.skip.Exception, match="no namespace: nothing was compared"):
+        need_libvirtd()
+
+
 def _is_gone(pid: int) -> bool:
     try:
         os.kill(pid, 0)
