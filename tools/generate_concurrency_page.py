@@ -9,9 +9,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from virevents.sync import LOCK_TABLE, LockClass, Step
+sys.path.insert(0, str(Path(__file__).parent.parent))
 
-PAGE: Final = Path(__file__).parent.parent / "docs" / "concurrency.md"
+from tools.marked_page import keep
+from virevents.sync import LOCK_TABLE, LockClass, Step
 
 _ROOM: Final = 84
 
@@ -45,35 +46,5 @@ def table_of(table: Iterable[LockClass] = LOCK_TABLE) -> str:
     return "\n".join([*head, *rows])
 
 
-def written(text: str) -> str:
-    """Give *text* with both parts made anew.
-
-    Raises:
-        ValueError: A mark is missing.
-    """
-    for name, part in (("picture", picture()), ("table", table_of())):
-        begin = f"<!-- {name}: written by tools/generate_concurrency_page.py -->"
-        end = f"<!-- end of {name} -->"
-        before, _, rest = text.partition(begin)
-        _, mark, after = rest.partition(end)
-        if not mark:
-            message = f"{PAGE.name}: expected the marks {begin!r} and {end!r}"
-            raise ValueError(message)
-        text = f"{before}{begin}\n{part}\n{end}{after}"
-    return text
-
-
-def main(arguments: list[str]) -> int:
-    """Write the page, or check it."""
-    text = PAGE.read_text(encoding="utf-8")
-    wanted = written(text)
-    if arguments == ["--check"]:
-        if text != wanted:
-            print(f"{PAGE.name} is stale: run tools/generate_concurrency_page.py")
-        return int(text != wanted)
-    PAGE.write_text(wanted, encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(keep("concurrency.md", {"picture": picture(), "table": table_of()}))

@@ -10,14 +10,13 @@ from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 from typing import Final
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from tools.marked_page import keep
 from virevents.definition import DomainDefinition
 from virevents.definition.addresses import ADDRESSES
 from virevents.definition.devices import Device
 from virevents.definition.facts import Facts, Leaf, Part, facts_of
-
-PAGE: Final = Path(__file__).parent.parent / "docs" / "domain_xml.md"
-BEGIN: Final = "<!-- tables: written by tools/generate_domain_xml_page.py -->"
-END: Final = "<!-- end of tables -->"
 
 _HEAD: Final = ["| where | what it may be | if absent | what it is for |", "|---|---|---|---|"]
 _MUST: Final = "**an error**"
@@ -139,32 +138,5 @@ def _address_rows(fact: Part) -> Iterator[Row]:
         yield from rows_of(cls, f"`type='{word}'`: ")
 
 
-def written(text: str) -> str:
-    """Give *text* with the tables made anew.
-
-    Raises:
-        ValueError: A mark is missing.
-    """
-    before, _, rest = text.partition(BEGIN)
-    _, mark, after = rest.partition(END)
-    if not mark:
-        message = f"{PAGE.name}: expected the marks {BEGIN!r} and {END!r}"
-        raise ValueError(message)
-    return f"{before}{BEGIN}\n\n{tables()}\n\n{END}{after}"
-
-
-def main() -> int:
-    """Write the page, or check it."""
-    text = PAGE.read_text(encoding="utf-8")
-    new = written(text)
-    if "--check" not in sys.argv:
-        PAGE.write_text(new, encoding="utf-8")
-        return 0
-    if new == text:
-        return 0
-    print(f"{PAGE} is stale: run tools/generate_domain_xml_page.py")
-    return 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(keep("domain_xml.md", {"tables": f"\n{tables()}\n"}))

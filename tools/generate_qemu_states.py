@@ -9,10 +9,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from tools.marked_page import keep
 from virevents.drivers.qemu.transitions import TRANSITIONS, Phase, Transition, phase_of
 from virevents.model import RequestedBy
-
-PAGE: Final = Path(__file__).parent.parent / "docs" / "qemu_states.md"
 
 _HEAD: Final = (
     "| what happens | asked for as | in | then | events | on whose wish | graceful |",
@@ -74,35 +75,5 @@ def table() -> str:
     return "\n".join([*_HEAD, *(_row(line) for line in TRANSITIONS)])
 
 
-def written(text: str) -> str:
-    """Give *text* with both parts made anew.
-
-    Raises:
-        ValueError: A mark is missing.
-    """
-    for name, part in (("picture", picture()), ("table", table())):
-        begin = f"<!-- {name}: written by tools/generate_qemu_states.py -->"
-        end = f"<!-- end of {name} -->"
-        before, _, rest = text.partition(begin)
-        _, mark, after = rest.partition(end)
-        if not mark:
-            message = f"{PAGE.name}: expected the marks {begin!r} and {end!r}"
-            raise ValueError(message)
-        text = f"{before}{begin}\n{part}\n{end}{after}"
-    return text
-
-
-def main(arguments: list[str]) -> int:
-    """Write the page, or check it."""
-    text = PAGE.read_text(encoding="utf-8")
-    wanted = written(text)
-    if arguments == ["--check"]:
-        if text != wanted:
-            print(f"{PAGE.name} is stale: run tools/generate_qemu_states.py")
-        return int(text != wanted)
-    PAGE.write_text(wanted, encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(keep("qemu_states.md", {"picture": picture(), "table": table()}))
