@@ -20,7 +20,7 @@ from virevents.drivers.qemu.arguments.pci import BusKind, Fit, Places, Spot
 from virevents.errors import UnsupportedDefinitionError
 from virevents.model import Json
 
-__all__ = ["PciDevice", "Piece", "check_address", "on_isa", "placed"]
+__all__ = ["PciDevice", "Piece", "check_address", "placed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,11 +60,6 @@ class PciDevice:
 
 Piece = list[str] | PciDevice
 """Arguments as they are, or a device that needs a place."""
-
-
-def on_isa(properties: Mapping[str, Json]) -> list[str]:
-    """A device whose place needs no search: it is fixed, or QEMU's to choose."""
-    return in_json("-device", properties)
 
 
 def check_address(stated: AnyAddress | None, *kinds: type[AnyAddress]) -> None:
