@@ -65,12 +65,6 @@ BY_CALL: Final = Cause(RequestedBy.CALL)
 OFF: Final = ["shutdown guest", "stopped shutdown"]
 
 
-@pytest.fixture
-def web(tmp_path: Path) -> Iterator[Bench]:
-    with bench(tmp_path) as opened:
-        yield opened
-
-
 class Guest:
     """A running domain whose guest does what it is told."""
 

@@ -3,7 +3,6 @@
 
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,12 +23,6 @@ from virevents.errors import (
 from virevents.model import RequestedBy
 
 pytestmark = pytest.mark.qemu
-
-
-@pytest.fixture
-def web(tmp_path: Path) -> Iterator[Bench]:
-    with bench(tmp_path) as opened:
-        yield opened
 
 
 def names(web: Bench) -> list[str]:

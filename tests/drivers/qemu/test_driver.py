@@ -2,7 +2,6 @@
 """The QEMU driver on real QEMUs: libvirt's sequences, and nothing left behind."""
 
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -36,12 +35,6 @@ pytestmark = pytest.mark.qemu
 def uvloop_has_its_own() -> None:
     """Let uvloop open the descriptors that it keeps for the whole process."""
     uvloop.new_event_loop().close()
-
-
-@pytest.fixture
-def web(tmp_path: Path) -> Iterator[Bench]:
-    with bench(tmp_path) as opened:
-        yield opened
 
 
 def test_golden_define_start_suspend_resume_destroy_undefine(web: Bench) -> None:

@@ -7,13 +7,12 @@ import re
 import signal
 import struct
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Self
 
 import pytest
 
-from tests.drivers.qemu.harness import PATIENCE, SHORT, START, Bench, bench, in_threads
+from tests.drivers.qemu.harness import PATIENCE, SHORT, START, Bench, in_threads
 from virevents.definition import LifecycleAction, Panic, Watchdog, WatchdogAction, WatchdogModel
 from virevents.drivers import CoreDumpMode
 from virevents.drivers.qemu import dumping
@@ -41,21 +40,6 @@ pytestmark = pytest.mark.qemu
 PAUSE: Final = ["suspended paused", "resumed unpaused"]
 GOES_ON: Final = (DomainState.RUNNING, RunningReason.UNPAUSED)
 _ELF_CORE: Final = 4  # e_type of the file's header
-
-
-@pytest.fixture
-def web(tmp_path: Path) -> Iterator[Bench]:
-    with bench(tmp_path) as opened:
-        yield opened
-
-
-@pytest.fixture
-def uuid(web: Bench) -> str:
-    """A domain that runs."""
-    uuid = web.define()
-    web.driver.start(uuid)
-    web.told.wait_for(*START)
-    return uuid
 
 
 @pytest.fixture

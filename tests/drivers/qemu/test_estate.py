@@ -2,12 +2,10 @@
 """What the operations share: turns, ids, the loop, dumps on nobody's call."""
 
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.drivers.qemu.harness import DESTROY, PATIENCE, SHORT, Bench, bench, in_threads
+from tests.drivers.qemu.harness import DESTROY, PATIENCE, SHORT, Bench, in_threads
 from virevents.drivers.qemu.driver import QemuDriver
 from virevents.drivers.qemu.estate import Estate, disk
 from virevents.drivers.qemu.run import QemuDomain, QemuRun
@@ -15,12 +13,6 @@ from virevents.errors import ClosedError, DomainNotFoundError, HostError, Operat
 from virevents.sync import assert_held
 
 pytestmark = pytest.mark.qemu
-
-
-@pytest.fixture
-def web(tmp_path: Path) -> Iterator[Bench]:
-    with bench(tmp_path) as opened:
-        yield opened
 
 
 def estate_of(web: Bench) -> Estate:

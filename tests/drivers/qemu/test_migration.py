@@ -3,7 +3,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -162,12 +162,6 @@ def test_breaks_off_when_the_dump_is_over(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 # Real ones.
-
-
-@pytest.fixture
-def web(tmp_path: Path) -> Iterator[Bench]:
-    with bench(tmp_path) as opened:
-        yield opened
 
 
 def run_of(web: Bench, uuid: str) -> tuple[QemuDriver, QemuRun]:

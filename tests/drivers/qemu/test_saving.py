@@ -5,7 +5,7 @@ import os
 import re
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Self
 
@@ -57,21 +57,6 @@ RUNNING: Final = (DomainState.RUNNING, RunningReason.RESTORED)
 PAUSED: Final = (DomainState.PAUSED, PausedReason.MIGRATION)
 SAVED: Final = (DomainState.SHUTOFF, ShutoffReason.SAVED)
 GOES_ON: Final = (DomainState.RUNNING, RunningReason.SAVE_CANCELED)
-
-
-@pytest.fixture
-def web(tmp_path: Path) -> Iterator[Bench]:
-    with bench(tmp_path) as opened:
-        yield opened
-
-
-@pytest.fixture
-def uuid(web: Bench) -> str:
-    """A domain that runs."""
-    uuid = web.define()
-    web.driver.start(uuid)
-    web.told.wait_for(*START)
-    return uuid
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Starts of real QEMUs, and of what is none: running, paused, failed."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,12 +18,6 @@ from virevents.model import (
 )
 
 pytestmark = pytest.mark.qemu
-
-
-@pytest.fixture
-def web(tmp_path: Path) -> Iterator[Bench]:
-    with bench(tmp_path) as opened:
-        yield opened
 
 
 def test_golden_create(web: Bench) -> None:
